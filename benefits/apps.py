@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class BenefitsApp(AppConfig):
+    name = "benefits"
+    default_auto_field = "django.db.models.BigAutoField"

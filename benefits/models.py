@@ -1,0 +1,1 @@
+"""Programmes, holdings and plans come with smart shopping (mission §2)."""

@@ -1,0 +1,84 @@
+"""The event history: one row per change, numbered after commit, read by cursor.
+
+Events are written inside the transaction of the change and commit without ``seq``; one sequencer
+(an advisory lock) numbers what has committed, gap-free per scope. Sockets, webhooks and pages are
+cursors over the same rows.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from config.models import Event
+
+CHANNEL = "paydesk_events"
+_SEQUENCER_LOCK = 0x50_73_65_71
+
+
+def write(
+    *, scope: str, type: str, subject: str, at: datetime, body: dict[str, Any] | None = None
+) -> Event:
+    """Append one event in the running transaction and wake the sequencer on commit."""
+    event = Event.objects.create(scope=scope, type=type, subject=subject, at=at, body=body or {})
+    wake()
+    return event
+
+
+def write_many(events: Sequence[Event]) -> None:
+    """Append many events in one statement, in the order given."""
+    Event.objects.bulk_create(events, batch_size=5000)
+    wake()
+
+
+def wake() -> None:
+    """Notify the sequencer when the running transaction commits (PostgreSQL delivers it then)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+
+
+def after(*, scope: str, seq: int, limit: int) -> list[Event]:
+    """Return the events of ``scope`` numbered above ``seq``, oldest first, at most ``limit``."""
+    return list(Event.objects.filter(scope=scope, seq__gt=seq).order_by("seq")[:limit])
+
+
+def head(*, scope: str) -> int:
+    """Return the newest number given out in ``scope``; 0 before the first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT seq FROM config_eventhead WHERE scope = %s", [scope])
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+@transaction.atomic
+def number(*, limit: int = 5000) -> dict[str, int]:
+    """Number the committed events that wait, in id order; return the new head of each scope.
+
+    Set-based: two statements whatever the count. A second sequencer finds the lock taken and
+    numbers nothing. An event that commits late simply gets a later number.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_SEQUENCER_LOCK])
+        row = cursor.fetchone()
+        if not row or not row[0]:
+            return {}
+        cursor.execute(_NUMBER, [limit])
+        return {scope: int(seq) for scope, seq in cursor.fetchall()}
+
+
+_NUMBER = """
+WITH waiting AS (
+    SELECT id, scope FROM config_event WHERE seq IS NULL ORDER BY id LIMIT %s
+), placed AS (
+    SELECT w.id, w.scope,
+           COALESCE(h.seq, 0) + row_number() OVER (PARTITION BY w.scope ORDER BY w.id) AS seq
+      FROM waiting w LEFT JOIN config_eventhead h USING (scope)
+), numbered AS (
+    UPDATE config_event e SET seq = p.seq FROM placed p WHERE e.id = p.id RETURNING e.scope, e.seq
+)
+INSERT INTO config_eventhead AS h (scope, seq)
+SELECT scope, max(seq) FROM numbered GROUP BY scope
+ON CONFLICT (scope) DO UPDATE SET seq = excluded.seq
+RETURNING h.scope, h.seq
+"""

@@ -1,0 +1,81 @@
+"""The role matrix: who may do what. Rights, menus and the tests are driven by this one table."""
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from config.models import Membership
+
+
+class TenantKind(models.TextChoices):
+    PLATFORM = "PLATFORM", _("platform")
+    ISSUER = "ISSUER", _("issuer")
+    MERCHANT = "MERCHANT", _("merchant")
+    SPONSOR = "SPONSOR", _("sponsor")
+
+
+class Role(models.TextChoices):
+    PLATFORM_ADMIN = "PLATFORM_ADMIN", _("platform admin")
+    SETTLEMENT_CLERK = "SETTLEMENT_CLERK", _("settlement clerk")
+    ISSUER_RISK = "ISSUER_RISK", _("issuer risk")
+    ISSUER_OPERATIONS = "ISSUER_OPERATIONS", _("issuer operations")
+    ISSUER_APPROVER = "ISSUER_APPROVER", _("issuer approver")
+    ISSUER_AUDITOR = "ISSUER_AUDITOR", _("issuer auditor")
+    MERCHANT_OWNER = "MERCHANT_OWNER", _("merchant owner")
+    MERCHANT_MANAGER = "MERCHANT_MANAGER", _("merchant manager")
+    MERCHANT_CASHIER = "MERCHANT_CASHIER", _("merchant cashier")
+    SPONSOR = "SPONSOR", _("sponsor")
+
+
+class Right(models.TextChoices):
+    SEE_BLACKLIST = "SEE_BLACKLIST", _("see the blacklist")
+    BLOCK_CARDS = "BLOCK_CARDS", _("block and unblock cards")
+    SEE_CARDS = "SEE_CARDS", _("see cards and devices")
+    ISSUE_CARDS = "ISSUE_CARDS", _("issue cards")
+    EDIT_PROGRAMMES = "EDIT_PROGRAMMES", _("edit programmes")
+    SEE_PAYMENTS = "SEE_PAYMENTS", _("see payments")
+    SEE_BATCHES = "SEE_BATCHES", _("see batches")
+    EDIT_SHOP = "EDIT_SHOP", _("edit stores, terminals and readers")
+    EDIT_MERCHANTS = "EDIT_MERCHANTS", _("add and edit merchants")
+    INVITE_STAFF = "INVITE_STAFF", _("invite staff and end memberships")
+    SEE_AUDIT = "SEE_AUDIT", _("see the audit trail")
+
+
+KIND_OF: dict[Role, TenantKind] = {
+    role: TenantKind(role.value.split("_")[0])
+    for role in Role
+    if role.value.split("_")[0] in TenantKind.values
+} | {Role.SETTLEMENT_CLERK: TenantKind.PLATFORM}
+
+_ISSUER_SEES = frozenset(
+    {Right.SEE_BLACKLIST, Right.SEE_CARDS, Right.SEE_PAYMENTS, Right.SEE_BATCHES, Right.SEE_AUDIT}
+)
+
+MATRIX: dict[Role, frozenset[Right]] = {
+    Role.PLATFORM_ADMIN: frozenset(Right) - {Right.BLOCK_CARDS, Right.ISSUE_CARDS},
+    Role.SETTLEMENT_CLERK: frozenset({Right.SEE_PAYMENTS, Right.SEE_BATCHES, Right.SEE_AUDIT}),
+    Role.ISSUER_RISK: _ISSUER_SEES | {Right.BLOCK_CARDS},
+    Role.ISSUER_OPERATIONS: _ISSUER_SEES
+    | {Right.ISSUE_CARDS, Right.EDIT_PROGRAMMES, Right.INVITE_STAFF},
+    Role.ISSUER_APPROVER: _ISSUER_SEES | {Right.BLOCK_CARDS, Right.EDIT_PROGRAMMES},
+    Role.ISSUER_AUDITOR: _ISSUER_SEES,
+    Role.MERCHANT_OWNER: frozenset(
+        {
+            Right.SEE_PAYMENTS,
+            Right.SEE_BATCHES,
+            Right.EDIT_SHOP,
+            Right.INVITE_STAFF,
+            Right.SEE_AUDIT,
+        }
+    ),
+    Role.MERCHANT_MANAGER: frozenset({Right.SEE_PAYMENTS, Right.SEE_BATCHES, Right.EDIT_SHOP}),
+    Role.MERCHANT_CASHIER: frozenset({Right.SEE_PAYMENTS}),
+    Role.SPONSOR: frozenset(),
+}
+
+
+def allows(*, membership: "Membership", right: Right) -> bool:
+    """Return whether ``membership`` is live and its role has ``right``."""
+    return membership.ended_at is None and right in MATRIX[Role(membership.role)]

@@ -1,0 +1,297 @@
+"""Django settings. Everything that differs between machines comes from the environment.
+
+``docs/production.md`` lists the variables; the launcher sets all of them for one machine.
+"""
+
+from pathlib import Path
+
+import environ
+from django.utils.csp import CSP
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+DEMO = env.bool("PAYDESK_DEMO", default=False)
+DEBUG = False
+DATA_DIR = Path(env.str("PAYDESK_DATA_DIR", default=str(BASE_DIR / ".paydesk")))
+SECRET_KEY = env.str("PAYDESK_SECRET_KEY", default="insecure-only-for-checks-and-tests" * 2)
+SECRET_KEY_FALLBACKS = env.list("PAYDESK_SECRET_KEY_FALLBACKS", default=[])
+
+# Where outsiders reach us: signatures cover this origin (RFC 9421 @target-uri). In the demo it is
+# the URL that was asked for (protocol §3).
+ORIGIN = env.str("PAYDESK_ORIGIN", default="http://127.0.0.1:8000")
+SOCKETS_ORIGIN = env.str("PAYDESK_SOCKETS_ORIGIN", default="ws://127.0.0.1:8001")
+RNS_HOST = env.str("PAYDESK_RNS_HOST", default="127.0.0.1")
+RNS_PORT = env.int("PAYDESK_RNS_PORT", default=9100)
+ALLOWED_HOSTS = env.list("PAYDESK_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = [ORIGIN]
+SECURE = ORIGIN.startswith("https://")
+
+# Lifetimes in seconds (protocol §2-§7); `up --ttl NAME=SECONDS` shortens them for tests.
+_LIFETIMES = {
+    "TID": 300,
+    "TSN": 600,
+    "PSN": 180,
+    "CLAIM": 45,
+    "PREAPPROVAL": 1800,
+    "REDEMPTION": 300,
+    "AUTHENTICATION": 300,
+}
+TTL_SHORTENED = [name for name in _LIFETIMES if f"PAYDESK_TTL_{name}" in env.ENVIRON]
+TTL_S = {name: env.int(f"PAYDESK_TTL_{name}", default=s) for name, s in _LIFETIMES.items()}
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "channels",
+    "django_htmx",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "axes",
+    "pgtrigger",
+    "pghistory",
+    "django_structlog",
+    "config",
+    "issuers",
+    "merchants",
+    "wallets",
+    "benefits",
+    "settlement",
+]
+
+MIDDLEWARE = [
+    "config.middleware.RequestId",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "config.middleware.SignedInPerson",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "config.middleware.Refusals",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+ASGI_APPLICATION = "config.asgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csp",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "config.context.shell",
+            ],
+            "builtins": [
+                "config.templatetags.ui",
+                "config.templatetags.fields",
+                "config.templatetags.figures",
+                "django.templatetags.static",
+                "django.templatetags.i18n",
+            ],
+        },
+    }
+]
+
+DATABASES = {
+    "default": env.db_url("DATABASE_URL", default="postgresql://portal@/paydesk")
+    | {
+        "CONN_MAX_AGE": env.int("PAYDESK_CONN_MAX_AGE", default=0),
+        "CONN_HEALTH_CHECKS": True,
+        "ATOMIC_REQUESTS": False,
+    }
+}
+DATABASES["default"].setdefault("OPTIONS", {})
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379")
+
+# redis-py's read timeout would equal the layer's blocking pop and kill idle consumers.
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {
+            "hosts": [{"address": REDIS_URL, "socket_timeout": None}],
+            "prefix": env.str("PAYDESK_CHANNEL_PREFIX", default="paydesk"),
+        },
+    }
+}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+}
+
+AUTH_USER_MODEL = "config.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 15},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "sign-in"
+PASSWORD_RESET_TIMEOUT = 3600
+OTP_TOTP_ISSUER = "Paydesk"
+AXES_FAILURE_LIMIT = 10  # PCI DSS 8.3.4: at most ten tries, then at least 30 minutes
+AXES_COOLOFF_TIME = 0.5
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_CALLABLE = "config.portal.sign_in.locked_out"
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_NAME = "__Host-paydesk" if SECURE else "paydesk"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_IDLE_S = 3600  # NIST SP 800-63B-4 AAL2: one hour idle
+CSRF_COOKIE_NAME = "__Host-paydesk-csrf" if SECURE else "paydesk-csrf"
+SECURE_SSL_REDIRECT = SECURE
+SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
+SECURE_HSTS_PRELOAD = SECURE
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF, CSP.NONCE],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF, SOCKETS_ORIGIN],
+    "form-action": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+    "object-src": [CSP.NONE],
+    "manifest-src": [CSP.SELF],
+}
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = env.str("PAYDESK_STATIC_ROOT", default=str(DATA_DIR / "static"))
+WHITENOISE_USE_FINDERS = env.bool("PAYDESK_STATIC_FROM_SOURCE", default=DEMO)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if WHITENOISE_USE_FINDERS
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "config.api.authentication.DeviceSignature",
+        "config.api.authentication.ApiKey",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["config.api.parsers.StrictJSON"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "config.api.problems.handle",
+    "UNAUTHENTICATED_USER": None,
+    "COERCE_DECIMAL_TO_STRING": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Paydesk API",
+    "DESCRIPTION": "Devices sign their requests (RFC 9421); servers send an API key. See docs/protocol.md.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
+BATCH_MAX_BYTES = 2 * 2**20
+
+# What an enrolment means to the app that owns the kind (the floor names no app but by dotted string).
+ENROLMENT_OWNERS = {
+    "PHONE": "wallets.services.phones.enrol",
+    "TERMINAL": "merchants.services.equipment.enrol",
+    "READER": "merchants.services.equipment.enrol",
+    "ATM": "merchants.services.equipment.enrol",
+    "RELAY": "merchants.services.equipment.enrol",
+}
+# Who owns an enrolment code's owner reference, checked when a code is made.
+NAV = [
+    "issuers.portal.nav.items",
+    "merchants.portal.nav.items",
+    "settlement.portal.nav.items",
+    "config.portal.nav.items",
+]
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = 60
+CELERY_TASK_SOFT_TIME_LIMIT = 50
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 90,
+    "global_keyprefix": env.str("PAYDESK_CHANNEL_PREFIX", default="paydesk") + ":",
+}
+CELERY_BEAT_SCHEDULE = {
+    "heartbeat": {"task": "config.tasks.beat_worker", "schedule": 5.0},
+    "publish-blacklists": {"task": "issuers.tasks.publish_waiting", "schedule": 3.0},
+    "push-commands": {"task": "issuers.tasks.push_due", "schedule": 5.0},
+    "post-batches": {"task": "settlement.tasks.post_waiting", "schedule": 2.0},
+    "release-reserves": {"task": "issuers.tasks.release_reserves", "schedule": 600.0},
+    "forget-nonces": {"task": "config.tasks.forget_expired", "schedule": 300.0},
+}
+
+if env.str("EMAIL_URL", default=""):
+    globals().update(env.email_url("EMAIL_URL"))
+else:
+    EMAIL_BACKEND = "config.mail.Mailbox"
+DEFAULT_FROM_EMAIL = env.str("PAYDESK_MAIL_FROM", default="paydesk@localhost")
+
+DJANGO_STRUCTLOG_CELERY_ENABLED = False
+LOGGING_CONFIG = None
+SILENCED_SYSTEM_CHECKS: list[str] = []

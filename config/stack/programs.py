@@ -1,0 +1,73 @@
+"""The table of the portal's processes. A new process is one more entry here."""
+
+import sys
+from collections.abc import Mapping
+
+from config.stack.places import CHECKOUT, Places
+from config.stack.program import Program
+
+PYTHON = sys.executable
+MANAGE = str(CHECKOUT / "manage.py")
+WEB_WORKERS = 2
+TASK_WORKERS = 2
+
+
+def table(
+    *, places: Places, environment: Mapping[str, str], port: int, simulate: bool
+) -> list[Program]:
+    """This function will list what serves, in the order in which it starts.
+
+    :param port: pages and API; sockets take the next one.
+    """
+    commands: dict[str, tuple[str, ...]] = {
+        "web": _web(port),
+        "sockets": _sockets(port + 1),
+        "sequencer": (PYTHON, MANAGE, "run_sequencer"),
+        "worker": _celery("worker", "--prefetch-multiplier=1", f"--concurrency={TASK_WORKERS}"),
+        "beat": _celery("beat", f"--schedule={places.beat / 'schedule'}", "--pidfile="),
+    }
+    if simulate:
+        commands["simulator"] = (PYTHON, MANAGE, "simulate", "--forever")
+    return [
+        _program(name, argv, places=places, environment=environment)
+        for name, argv in commands.items()
+    ]
+
+
+def step(name: str, *words: str, places: Places, environment: Mapping[str, str]) -> Program:
+    """This function will describe a management command that ends before the others start."""
+    return _program(name, (PYTHON, MANAGE, *words), places=places, environment=environment)
+
+
+def _program(
+    name: str, argv: tuple[str, ...], *, places: Places, environment: Mapping[str, str]
+) -> Program:
+    return Program(
+        name=name,
+        argv=argv,
+        log=places.logs / f"{name}.log",
+        environment=environment,
+        essential=name == "web",
+    )
+
+
+def _web(port: int) -> tuple[str, ...]:
+    server = (PYTHON, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1")
+    return (
+        *server,
+        *("--port", str(port), "--workers", str(WEB_WORKERS), "--respawn-failed-workers"),
+        *("--no-ws", "--workers-kill-timeout", "5", "config.wsgi:application"),
+    )
+
+
+def _sockets(port: int) -> tuple[str, ...]:
+    server = (PYTHON, "-m", "uvicorn", "--host", "127.0.0.1", "--port", str(port))
+    return (
+        *server,
+        *("--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "3"),
+        "config.asgi:application",
+    )
+
+
+def _celery(*words: str) -> tuple[str, ...]:
+    return (PYTHON, "-m", "celery", "-A", "config", *words, "--loglevel=INFO")

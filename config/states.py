@@ -1,0 +1,67 @@
+"""Guarded states: a row moves only along its table of transitions, here and in the database."""
+
+from typing import Any, ClassVar, Self
+
+import pgtrigger
+from django.db import models
+
+from config.refusals import Refused
+
+
+class InvalidTransition(Refused):
+    code = "invalid_transition"
+    status = 409
+    title = "The state does not allow this"
+
+
+class Stateful(models.Model):
+    """A row with a ``state`` that only :meth:`transition` moves."""
+
+    TRANSITIONS: ClassVar[dict[str, frozenset[str]]] = {}
+
+    state: Any
+
+    class Meta:
+        abstract = True
+
+    def transition(self, to: str, **changes: Any) -> Self:
+        """Move to ``to`` and write ``changes`` in one UPDATE guarded by the state that was read.
+
+        :raises InvalidTransition: the table has no such edge, or another worker moved the row first
+        """
+        if to not in self.TRANSITIONS.get(self.state, frozenset()):
+            raise InvalidTransition(f"{self} is {self.state} and cannot become {to}.")
+        row = type(self)._default_manager.filter(pk=self.pk, state=self.state)
+        if row.update(state=to, **changes) != 1:
+            raise InvalidTransition(f"{self} is no longer {self.state}.")
+        self.state = to
+        for name, value in changes.items():
+            setattr(self, name, value)
+        return self
+
+
+def guarded[Model: type[Stateful]](model: Model) -> Model:
+    """Hold ``TRANSITIONS`` of ``model`` in the database too: a class decorator."""
+    edges = " OR ".join(
+        f"(OLD.state = '{old}' AND NEW.state = '{new}')"
+        for old, news in sorted(model.TRANSITIONS.items())
+        for new in sorted(news)
+    )
+    trigger = pgtrigger.Trigger(
+        name="state_guard",
+        when=pgtrigger.Before,
+        operation=pgtrigger.UpdateOf("state"),
+        condition=pgtrigger.Q(old__state__df=pgtrigger.F("new__state")),
+        func=f"""
+            IF {edges or "FALSE"} THEN RETURN NEW; END IF;
+            RAISE EXCEPTION 'transition from % to % is not allowed on %', OLD.state, NEW.state, TG_TABLE_NAME
+                USING ERRCODE = 'check_violation';
+        """,
+    )
+    pgtrigger.register(trigger)(model)
+    return model
+
+
+def append_only(*, name: str = "append_only") -> pgtrigger.Trigger:
+    """Return the trigger that refuses UPDATE and DELETE of any row."""
+    return pgtrigger.Protect(name=name, operation=pgtrigger.Update | pgtrigger.Delete)

@@ -1,0 +1,14 @@
+"""The map of URLs: a prefix says who calls (``docs/map.md`` lists endpoint, face and service)."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("api/v1/", include("config.api.urls")),
+    path("api/v1/", include("wallets.api.urls")),
+    path("api/v1/", include("merchants.api.urls")),
+    path("api/v1/", include("settlement.api.urls")),
+    path("", include("config.portal.urls")),
+    path("issuer/", include("issuers.portal.urls")),
+    path("merchant/", include("merchants.portal.urls")),
+    path("", include("settlement.portal.urls")),
+]

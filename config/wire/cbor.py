@@ -1,0 +1,194 @@
+"""
+Deterministic CBOR (RFC 8949 §4.2.1), the part of it that the protocol uses.
+
+Integers, byte strings, text, arrays, maps with integer or text keys, true and false. There are no
+floats, tags, null, undefined or indefinite lengths: the protocol has none, so each is refused.
+The decoder checks determinism while it reads, which makes a second encoding unnecessary.
+"""
+
+from typing import Final
+
+from config.wire.errors import Malformed
+
+type Value = int | bytes | str | bool | list[Value] | dict[int | str, Value]
+
+DEPTH_MAX: Final = 8
+
+UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)
+FALSE, TRUE = 0xF4, 0xF5
+_WIDTHS: Final = {24: 1, 25: 2, 26: 4, 27: 8}
+
+
+def head(major: int, argument: int) -> bytes:
+    """
+    Return the shortest head of a data item (RFC 8949 §3).
+
+    :raises Malformed: ``argument`` needs more than 64 bits
+    """
+    if argument < 24:
+        return bytes((major << 5 | argument,))
+    for small, width in _WIDTHS.items():
+        if argument < 1 << 8 * width:
+            return bytes((major << 5 | small,)) + argument.to_bytes(width, "big")
+    raise Malformed("An integer needs more than 64 bits.")
+
+
+def read_head(data: bytes, at: int) -> tuple[int, int, int]:
+    """
+    Return major type, argument and the offset after the head at ``at``.
+
+    :raises Malformed: the head is cut off, of indefinite length or longer than it need be
+    """
+    if at >= len(data):
+        raise Malformed("CBOR ends early.")
+    first = data[at]
+    small = first & 31
+    if small < 24:
+        return first >> 5, small, at + 1
+    width = _WIDTHS.get(small)
+    if width is None:
+        raise Malformed("Indefinite or reserved CBOR length.")
+    end = at + 1 + width
+    if end > len(data):
+        raise Malformed("CBOR ends early.")
+    argument = int.from_bytes(data[at + 1 : end], "big")
+    # The shortest form: one byte starts at 24, w bytes where w / 2 bytes no longer suffice.
+    if argument < (24 if width == 1 else 1 << 4 * width):
+        raise Malformed("A CBOR length or integer is not in its shortest form.")
+    return first >> 5, argument, end
+
+
+def encode(value: object) -> bytes:
+    """
+    Return the one deterministic encoding of ``value``.
+
+    Map keys stand in bytewise lexicographic order of their encodings (RFC 8949 §4.2.1), not in
+    the length-first order of RFC 7049.
+
+    :raises Malformed: ``value`` holds a type the protocol does not know, or nests too deep
+    """
+    parts: list[bytes] = []
+    _write(value, parts, DEPTH_MAX)
+    return b"".join(parts)
+
+
+def _write(value: object, parts: list[bytes], depth: int) -> None:
+    match value:
+        case bool():
+            parts.append(bytes((TRUE if value else FALSE,)))
+        case int():
+            parts.append(head(UNSIGNED, value) if value >= 0 else head(NEGATIVE, -1 - value))
+        case bytes():
+            parts += (head(BYTES, len(value)), value)
+        case str():
+            text = _utf8(value)
+            parts += (head(TEXT, len(text)), text)
+        case list() | tuple() | dict():
+            _write_nested(value, parts, depth)
+        case _:
+            raise Malformed(f"The protocol has no CBOR {type(value).__name__}.")
+
+
+def _write_nested(
+    value: list[object] | tuple[object, ...] | dict[object, object],
+    parts: list[bytes],
+    depth: int,
+) -> None:
+    if depth == 0:
+        raise Malformed("CBOR nests too deep.")
+    if not isinstance(value, dict):
+        parts.append(head(ARRAY, len(value)))
+        for item in value:
+            _write(item, parts, depth - 1)
+        return
+    parts.append(head(MAP, len(value)))
+    for key, item in sorted(((_key(key), item) for key, item in value.items()), key=_first):
+        parts.append(key)
+        _write(item, parts, depth - 1)
+
+
+def _key(key: object) -> bytes:
+    if type(key) is not int and type(key) is not str:
+        raise Malformed("A map key is an integer or text.")
+    parts: list[bytes] = []
+    _write(key, parts, 0)
+    return b"".join(parts)
+
+
+def _first(pair: tuple[bytes, object]) -> bytes:
+    return pair[0]
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise Malformed("Text with a lone surrogate.") from error
+
+
+def decode(data: bytes) -> Value:
+    """
+    Return the value ``data`` encodes.
+
+    Memory stays within a small multiple of ``len(data)``: a claimed length never reserves any.
+
+    :raises Malformed: not deterministic, duplicate keys, a type the protocol does not have,
+        nested deeper than ``DEPTH_MAX``, cut short or followed by more bytes
+    """
+    value, end = _read(data, 0, DEPTH_MAX)
+    if end != len(data):
+        raise Malformed("Bytes follow the CBOR value.")
+    return value
+
+
+def _read(data: bytes, at: int, depth: int) -> tuple[Value, int]:
+    major, argument, at = read_head(data, at)
+    if major == UNSIGNED:
+        return argument, at
+    if major in (BYTES, TEXT):
+        end = at + argument
+        if end > len(data):
+            raise Malformed("CBOR ends early.")
+        return (data[at:end] if major == BYTES else _read_text(data[at:end])), end
+    if major == NEGATIVE:
+        return -1 - argument, at
+    if major in (ARRAY, MAP):
+        if depth == 0:
+            raise Malformed("CBOR nests too deep.")
+        read = _read_map if major == MAP else _read_array
+        return read(data, at, argument, depth - 1)
+    if major == SIMPLE and data[at - 1] in (FALSE, TRUE):
+        return data[at - 1] == TRUE, at
+    raise Malformed("A tag, float, null or other value the protocol does not have.")
+
+
+def _read_text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise Malformed("Text is not UTF-8.") from error
+
+
+def _read_array(data: bytes, at: int, count: int, depth: int) -> tuple[list[Value], int]:
+    items: list[Value] = []
+    # Each item takes a byte at least, so a false count ends at the end of the data.
+    for _ in range(count):
+        item, at = _read(data, at, depth)
+        items.append(item)
+    return items, at
+
+
+def _read_map(data: bytes, at: int, count: int, depth: int) -> tuple[dict[int | str, Value], int]:
+    entries: dict[int | str, Value] = {}
+    previous = b""
+    for _ in range(count):
+        key, end = _read(data, at, 0)
+        if type(key) is not int and type(key) is not str:
+            raise Malformed("A map key is an integer or text.")
+        encoded = data[at:end]
+        # Ascending order of the encodings also rules out a key that comes twice.
+        if encoded <= previous:
+            raise Malformed("Map keys are out of order or come twice.")
+        previous = encoded
+        entries[key], at = _read(data, end, depth)
+    return entries, at

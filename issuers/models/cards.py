@@ -1,0 +1,100 @@
+"""Cards, and the credential of a card on a phone."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from config.models import Device
+from config.states import Stateful, guarded
+from config.wire import b64
+from issuers.models.accounts import Account
+from issuers.models.issuers import Issuer, OfflineProfileVersion, Programme
+
+
+@guarded
+class Card(Stateful):
+    """A card: a random 16-byte token and the last four digits people see, never a PAN."""
+
+    class State(models.TextChoices):
+        ACTIVE = "ACTIVE"
+        BLOCKED = "BLOCKED"
+        CLOSED = "CLOSED"
+
+    TRANSITIONS: ClassVar = {
+        State.ACTIVE: frozenset({State.BLOCKED, State.CLOSED}),
+        State.BLOCKED: frozenset({State.ACTIVE, State.CLOSED}),
+    }
+
+    token = models.BinaryField(max_length=16, unique=True)
+    issuer = models.ForeignKey(Issuer, on_delete=models.PROTECT, related_name="cards")
+    programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="cards")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="cards")
+    last4 = models.CharField(max_length=4)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
+    frozen_by_owner_at = models.DateTimeField(null=True, blank=True)
+    ota_version = models.BigIntegerField(default=0)  # newest command version, rises per card
+    issued_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(last4__regex=r"^[0-9]{4}$"), name="card_last4_digits"
+            )
+        ]
+        indexes = [models.Index(fields=["issuer", "last4"], name="card_last4")]
+
+    def __str__(self) -> str:
+        return f"card ending {self.last4}"
+
+    @property
+    def reference(self) -> str:
+        """Return the card as JSON and commands name it: base64url of its token (protocol §1)."""
+        return b64.encode(bytes(self.token))
+
+
+@guarded
+class Credential(Stateful):
+    """A card on one phone: list number, key and certificate. A newer one retires the one before."""
+
+    class State(models.TextChoices):
+        ACTIVE = "ACTIVE"
+        RETIRED = "RETIRED"
+
+    TRANSITIONS: ClassVar = {State.ACTIVE: frozenset({State.RETIRED})}
+
+    issuer = models.ForeignKey(Issuer, on_delete=models.PROTECT, related_name="+")
+    card = models.ForeignKey(Card, on_delete=models.PROTECT, related_name="credentials")
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="+")
+    profile = models.ForeignKey(OfflineProfileVersion, on_delete=models.PROTECT, related_name="+")
+    list_number = models.BigIntegerField()
+    serial = models.BinaryField(max_length=8, unique=True)
+    public_key = models.BinaryField(max_length=65)
+    certificate = models.BinaryField()  # COSE_Sign1 by the issuer, exactly as handed out
+    cumulative_cap_minor = models.BigIntegerField()  # as stated in the certificate
+    reserve_minor = models.BigIntegerField()  # what of the account's reserve is this credential's
+    contact_by = models.DateTimeField()
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    reserve_released_at = models.DateTimeField(null=True, blank=True)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["issuer", "list_number"], name="credential_list_number_once"
+            ),
+            models.UniqueConstraint(
+                fields=["card", "device"],
+                condition=Q(state="ACTIVE"),
+                name="credential_one_active_per_card_and_phone",
+            ),
+            models.CheckConstraint(
+                condition=Q(list_number__gte=0) & Q(reserve_minor__gte=0),
+                name="credential_numbers_not_negative",
+            ),
+        ]
+        indexes = [models.Index(fields=["device", "state"], name="credential_device")]
+
+    def __str__(self) -> str:
+        return f"list number {self.list_number}"

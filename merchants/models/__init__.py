@@ -1,0 +1,4 @@
+from merchants.models.equipment import Equipment, ReaderBlacklist
+from merchants.models.merchants import Agreement, ApiKey, Merchant, Store
+
+__all__ = ["Agreement", "ApiKey", "Equipment", "Merchant", "ReaderBlacklist", "Store"]

@@ -1,0 +1,162 @@
+"""A merchant's devices: what enrolment gives them, and what they are told on contact."""
+
+import os
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from config import audit, keys, sealing
+from config.audit import Actor
+from config.models import Device, EnrolmentCode
+from config.models.devices import DeviceKind
+from config.models.keys import PLATFORM
+from config.refusals import Refused
+from config.wire import b64
+from merchants.models import Equipment, Merchant, ReaderBlacklist, Store
+from merchants.wire import ReaderCertificate
+
+CERTIFICATE_LIFE = timedelta(days=365)
+NUMBERED = frozenset({DeviceKind.TERMINAL, DeviceKind.READER, DeviceKind.ATM})
+CERTIFIED = frozenset({DeviceKind.TERMINAL, DeviceKind.READER})
+_TRIES = 20
+
+
+class MerchantSuspended(Refused):
+    code = "merchant_suspended"
+    status = 403
+    title = "The merchant is suspended"
+
+
+@transaction.atomic
+def enrol(*, device: Device, code: EnrolmentCode, body: dict[str, Any], at: datetime) -> dict[str, Any]:
+    """Give a new device its place in the shop; return what only its enrolment answer tells.
+
+    Number and secret (32 bytes) for TERMINAL, READER and ATM, a reader certificate for TERMINAL and
+    READER (protocol §3 and §5). The secret is stored sealed and told this once.
+
+    :raises MerchantSuspended: the merchant takes no devices now
+    """
+    merchant = Merchant.objects.get(reference=device.owner)
+    if merchant.state != Merchant.State.ACTIVE:
+        raise MerchantSuspended
+    equipment = Equipment(device=device, merchant=merchant, store=_store_for(merchant, code))
+    told: dict[str, Any] = {}
+    if device.kind in CERTIFIED:
+        equipment.certificate_expires_at = at + CERTIFICATE_LIFE
+        equipment.certificate = _certificate(device, merchant, at)
+        told["certificate"] = b64.encode(equipment.certificate)
+    if device.kind in NUMBERED:
+        secret = os.urandom(32)
+        equipment.secret = sealing.seal(secret, context=f"equipment.secret.{device.reference}")
+        _save_with_number(equipment)
+        told |= {"number": equipment.number, "secret": b64.encode(secret)}
+    else:
+        equipment.save(force_insert=True)
+    return told
+
+
+def secret_of(*, equipment: Equipment) -> bytes:
+    """Return the secret a terminal shares with the portal (32 bytes)."""
+    assert equipment.secret is not None, f"{equipment} has no secret"
+    context = f"equipment.secret.{equipment.device.reference}"
+    return sealing.unseal(equipment.secret, context=context)
+
+
+def refuse_suspended(*, device: Device) -> None:
+    """Refuse a device whose merchant is suspended (protocol §3, "Who may what").
+
+    :raises MerchantSuspended: it is
+    """
+    if not Merchant.objects.filter(
+        reference=device.owner, state=Merchant.State.ACTIVE
+    ).exists():
+        raise MerchantSuspended
+
+
+def limits_of(*, device: Device) -> dict[str, Any]:
+    """Return what ``GET /device/config`` tells a merchant's device: limits, list age, capacity."""
+    equipment = Equipment.objects.select_related("merchant", "store").get(device=device)
+    return {
+        "merchant": {"id": equipment.merchant.reference, "name": equipment.merchant.name},
+        "store": equipment.store.name,
+        "currency": equipment.merchant.currency,
+        "capacity": equipment.capacity,
+        "max_age_s": equipment.max_age_days * 86400,
+        "max_unsent": equipment.max_unsent_minor,
+        "blacklist_max_age_s": equipment.merchant.blacklist_max_age_s,
+    }
+
+
+@transaction.atomic
+def edit(
+    *,
+    equipment: Equipment,
+    store: Store,
+    name: str,
+    capacity: int,
+    max_unsent_minor: int,
+    actor: Actor,
+    at: datetime,
+) -> Equipment:
+    """Rename or move a device and set its offline limits (minor units of the merchant's currency)."""
+    assert store.merchant_id == equipment.merchant_id, "a device stands in its merchant's stores"
+    before = {"name": equipment.device.name, "store": equipment.store.name}
+    equipment.store, equipment.capacity = store, capacity
+    equipment.max_unsent_minor = max_unsent_minor
+    equipment.save(update_fields=["store", "capacity", "max_unsent_minor"])
+    Device.objects.filter(pk=equipment.device_id).update(name=name)
+    equipment.device.name = name
+    audit.record(
+        actor=actor,
+        action="equipment.edit",
+        subject_kind="device",
+        subject=equipment.device.reference,
+        tenant=equipment.merchant.reference,
+        at=at,
+        before=before,
+        after={"name": name, "store": store.name},
+    )
+    return equipment
+
+
+def note_blacklist(*, device: Device, issuer: str, version: int, at: datetime) -> None:
+    """Remember the newest list version a reader was given; a version never goes back."""
+    row, made = ReaderBlacklist.objects.get_or_create(
+        device=device, issuer=issuer, defaults={"version": version, "at": at}
+    )
+    if not made:
+        ReaderBlacklist.objects.filter(pk=row.pk, version__lte=version).update(
+            version=version, at=at
+        )
+
+
+def _store_for(merchant: Merchant, code: EnrolmentCode) -> Store:
+    stores = merchant.stores.filter(closed_at=None).order_by("id")
+    return stores.get(reference=code.store) if code.store else stores[0]
+
+
+def _certificate(device: Device, merchant: Merchant, at: datetime) -> bytes:
+    issued = int(at.timestamp())
+    return ReaderCertificate(
+        device=device.reference,
+        merchant=merchant.reference,
+        merchant_name=merchant.name,
+        public_key=bytes(device.public_key),
+        issued=issued,
+        expires=issued + int(CERTIFICATE_LIFE.total_seconds()),
+    ).sign(key=keys.signer(holder=PLATFORM, at=at))
+
+
+def _save_with_number(equipment: Equipment) -> None:
+    """Draw terminal numbers until one of the 2^30 is free."""
+    for _ in range(_TRIES):
+        equipment.number = secrets.randbits(30)
+        try:
+            with transaction.atomic():
+                equipment.save(force_insert=True)
+        except IntegrityError:
+            continue
+        return
+    raise AssertionError("no free terminal number after twenty draws")

@@ -1,0 +1,156 @@
+"""Offline batches as readers upload them, and what became of each record (protocol §5)."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from config.models import Device
+from config.states import Stateful, append_only, guarded
+from issuers.models import Card, Credential
+from merchants.models import Merchant
+from settlement.models.payments import Payment
+
+
+@guarded
+class Batch(Stateful):
+    """One upload of a reader. A refused one does not use its sequence up."""
+
+    class State(models.TextChoices):
+        RECEIVED = "RECEIVED"
+        POSTED = "POSTED"
+        REFUSED = "REFUSED"
+
+    TRANSITIONS: ClassVar = {State.RECEIVED: frozenset({State.POSTED})}
+
+    reference = models.CharField(max_length=32, unique=True)
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="batches")
+    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="batches")
+    sequence = models.BigIntegerField()
+    digest = models.BinaryField(max_length=32)  # SHA-256 of the bytes
+    previous_digest = models.BinaryField(max_length=32)
+    content = models.BinaryField()  # exactly as uploaded: the evidence
+    state = models.CharField(max_length=8, choices=State.choices)
+    refusal = models.CharField(max_length=24, blank=True)
+    record_count = models.PositiveIntegerField()
+    totals = models.JSONField(default=dict)  # {currency: minor units, sales less voids}
+    blacklists = models.JSONField(default=dict)  # {issuer: version held now}
+    created_at = models.DateTimeField()  # the reader's clock
+    received_at = models.DateTimeField()
+    posted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["device", "sequence"],
+                condition=~Q(state="REFUSED"),
+                name="batch_sequence_once_per_reader",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="REFUSED") & ~Q(refusal="") | ~Q(state="REFUSED") & Q(refusal=""),
+                name="batch_refused_iff_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="POSTED", posted_at__isnull=False)
+                | ~Q(state="POSTED") & Q(posted_at=None),
+                name="batch_posted_iff_dated",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(state="RECEIVED"), name="batch_waiting"),
+            models.Index(fields=["merchant", "-id"], name="batch_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device} batch {self.sequence}"
+
+
+class BatchRecord(models.Model):
+    """The verdict on one record of a batch; ``index`` counts from 0 as the reader does."""
+
+    class State(models.TextChoices):
+        POSTED = "POSTED"
+        REJECTED = "REJECTED"
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="records")
+    index = models.PositiveIntegerField()
+    state = models.CharField(max_length=8, choices=State.choices)
+    reason = models.CharField(max_length=24, blank=True)
+    kind = models.PositiveSmallIntegerField(null=True)  # 0 sale, 1 void
+    card = models.ForeignKey(Card, on_delete=models.PROTECT, null=True, related_name="+")
+    payment = models.ForeignKey(
+        Payment, on_delete=models.PROTECT, null=True, related_name="batch_records"
+    )
+    atc = models.BigIntegerField(null=True)
+    amount_minor = models.BigIntegerField(null=True)
+    currency = models.CharField(max_length=3, blank=True)
+    approval_code = models.CharField(max_length=6, blank=True)
+    tapped_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "index"], name="batchrecord_once"),
+            models.CheckConstraint(
+                condition=Q(state="POSTED") | ~Q(reason=""), name="batchrecord_rejected_says_why"
+            ),
+        ]
+        triggers = [append_only()]
+
+    def __str__(self) -> str:
+        return f"record {self.index}"
+
+
+class AtcSeen(models.Model):
+    """For ever: which payload was first valid under a credential's ATC."""
+
+    id = models.BigAutoField(primary_key=True)
+    credential = models.ForeignKey(
+        Credential, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    atc = models.BigIntegerField()
+    payload_digest = models.BinaryField(max_length=32)  # SHA-256 of the COSE payload, no envelope
+    payment = models.ForeignKey(
+        Payment, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["credential", "atc"], name="atcseen_once")]
+        triggers = [append_only()]
+
+    def __str__(self) -> str:
+        return f"ATC {self.atc}"
+
+
+class Dispute(models.Model):
+    """Two payloads under one ATC, or another record the issuer must look into."""
+
+    reference = models.CharField(max_length=32, unique=True)
+    kind = models.CharField(max_length=24)  # "duplicate_atc"
+    card = models.ForeignKey(Card, on_delete=models.PROTECT, related_name="disputes")
+    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="disputes")
+    record = models.OneToOneField(BatchRecord, on_delete=models.PROTECT, related_name="dispute")
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.reference}"
+
+
+class ExceptionItem(models.Model):
+    """A difference someone must explain: an ATC gap, a record in the exposure window."""
+
+    kind = models.CharField(max_length=24)  # "atc_gap"
+    tenant = models.CharField(max_length=32)  # whose queue it is in
+    payment = models.ForeignKey(
+        Payment, on_delete=models.PROTECT, null=True, related_name="exceptions"
+    )
+    detail = models.JSONField(default=dict)
+    opened_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolution = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "-opened_at"], name="exceptionitem_queue")]
+
+    def __str__(self) -> str:
+        return self.kind

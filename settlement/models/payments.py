@@ -1,0 +1,124 @@
+"""Payments: the spine of all five channels (protocol §4)."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from config.models import Device
+from config.states import Stateful, guarded
+from issuers.models import Card, Credential
+from merchants.models import Merchant, Store
+
+
+@guarded
+class Payment(Stateful):
+    """One purchase, whatever the way it was paid. An OFFLINE one is born APPROVED when it posts."""
+
+    class Channel(models.TextChoices):
+        TID = "TID"
+        RELAY = "RELAY"
+        SMART = "SMART"
+        OFFLINE = "OFFLINE"
+        PREAPPROVAL = "PREAPPROVAL"
+
+    class State(models.TextChoices):
+        REQUESTED = "REQUESTED"
+        CLAIMED = "CLAIMED"
+        APPROVING = "APPROVING"
+        APPROVED = "APPROVED"
+        DECLINED = "DECLINED"
+        CANCELLED = "CANCELLED"
+        EXPIRED = "EXPIRED"
+        REVERSED = "REVERSED"
+
+    class Bearer(models.TextChoices):
+        CARDHOLDER = "CARDHOLDER"
+        ISSUER = "ISSUER"
+        MERCHANT = "MERCHANT"
+
+    _ENDS = frozenset({State.APPROVED, State.DECLINED, State.CANCELLED, State.EXPIRED})
+    TRANSITIONS: ClassVar = {
+        State.REQUESTED: frozenset({State.CLAIMED, *_ENDS}),
+        State.CLAIMED: frozenset({State.REQUESTED, State.APPROVING, *_ENDS}),
+        State.APPROVING: _ENDS,
+        State.APPROVED: frozenset({State.REVERSED}),
+    }
+
+    reference = models.CharField(max_length=32, unique=True)
+    channel = models.CharField(max_length=12, choices=Channel.choices)
+    state = models.CharField(max_length=12, choices=State.choices)
+    amount_minor = models.BigIntegerField()  # DE 4
+    currency = models.CharField(max_length=3)  # DE 49
+    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="payments")
+    store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="payments")
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="+")  # DE 41
+    card = models.ForeignKey(Card, on_delete=models.PROTECT, null=True, related_name="payments")
+    credential = models.ForeignKey(
+        Credential, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    atc = models.BigIntegerField(null=True)  # OFFLINE: the card's transaction counter
+    approval_code = models.CharField(max_length=6, blank=True)  # DE 38
+    order = models.CharField(max_length=64, blank=True)
+    bearer = models.CharField(max_length=12, choices=Bearer.choices, default=Bearer.CARDHOLDER)
+    bearer_cause = models.CharField(max_length=40, blank=True)
+    fee_minor = models.BigIntegerField(default=0)
+    business_date = models.DateField()  # the merchant's
+    created_at = models.DateTimeField()  # OFFLINE: the reader's time of the tap
+    approved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount_minor__gte=1), name="payment_amount_positive"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["APPROVED", "REVERSED"])
+                | Q(approved_at__isnull=False, card__isnull=False),
+                name="payment_approved_by_a_card",
+            ),
+            models.CheckConstraint(
+                condition=~Q(channel="OFFLINE")
+                | Q(
+                    state__in=["APPROVED", "REVERSED"], credential__isnull=False, atc__isnull=False
+                ),
+                name="payment_offline_born_approved",
+            ),
+            models.UniqueConstraint(
+                fields=["credential", "atc"],
+                condition=Q(channel="OFFLINE"),
+                name="payment_offline_once_per_atc",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["merchant", "-id"], name="payment_newest"),
+            models.Index(fields=["merchant", "business_date"], name="payment_day"),
+            models.Index(fields=["approval_code"], name="payment_approval_code"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class MerchantDay(models.Model):
+    """What one merchant took on one business day over one channel, kept by the postings."""
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="days")
+    business_date = models.DateField()
+    channel = models.CharField(max_length=12, choices=Payment.Channel.choices)
+    currency = models.CharField(max_length=3)
+    sales = models.PositiveIntegerField(default=0)
+    sales_minor = models.BigIntegerField(default=0)
+    reversals = models.PositiveIntegerField(default=0)
+    reversals_minor = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "business_date", "channel", "currency"],
+                name="merchantday_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.merchant} {self.business_date}"

@@ -1,0 +1,273 @@
+"""A phone with cards on it: what it checks before a tap, what it signs, what it lets be commanded.
+
+Pure but for the ``save`` it is given: time comes as epoch seconds, new keys from ``new_key``. The
+state is saved *before* a signature or an acknowledgement is handed out, so a power cut can lose an
+ATC but never use one twice.
+"""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+from config.wire import b64, trust
+from config.wire.errors import WireError
+from config.wire.keys import SigningKey
+from issuers.wire import Acknowledgement, CardCertificate, Command
+from merchants.wire import Challenge, ReaderCertificate
+from wallets.devices import commands
+from wallets.devices.commands import CommandRefused
+from wallets.devices.credential import CardRefused, Credential, Offer, Refusal
+from wallets.wire import Verification
+
+type State = dict[str, Any]
+
+
+class CardNotAccepted(Exception):
+    """The certificate is not for a key this phone made for that card."""
+
+
+class Phone:
+    """A customer's phone: its device key, its cards (by 16-byte token) and whom it trusts."""
+
+    def __init__(
+        self,
+        *,
+        device_key: SigningKey,
+        trusted: trust.TrustList,
+        save: Callable[[State], None],
+        new_key: Callable[[], SigningKey] = SigningKey.generate,
+    ) -> None:
+        self.device_key = device_key
+        self.trusted = trusted
+        self.commands_after = 0  # the portal's seq up to which commands were pulled
+        self._save = save
+        self._new_key = new_key
+        self._cards: dict[bytes, Credential] = {}
+        self._new_keys: dict[bytes, SigningKey] = {}
+
+    @property
+    def cards(self) -> list[bytes]:
+        """Return the tokens of the cards that are on this phone, wiped ones left out."""
+        return [card for card, held in self._cards.items() if held.key is not None]
+
+    def credential(self, card: bytes) -> Credential:
+        """Return the card's credential, to be looked at.
+
+        :raises CardRefused: no such card on this phone
+        """
+        held = self._cards.get(card)
+        if held is None:
+            raise CardRefused(Refusal.CARD_UNKNOWN)
+        return held
+
+    def prepare_card(self, *, card: bytes) -> bytes:
+        """Return the public key to ask a certificate for; the same until one is accepted."""
+        if card not in self._new_keys:
+            self._new_keys[card] = self._new_key()
+            self.save()
+        return self._new_keys[card].public
+
+    def accept_card(self, *, certificate: bytes, at: int) -> None:
+        """Put the card on the phone, in place of an older credential of the same card.
+
+        ATC, newest version and the issuer's mark go on from the older one: neither a fresh key nor
+        a fresh certificate lifts a block.
+
+        :raises WireError: no trusted issuer signed it
+        :raises CardNotAccepted: it is not for the key made by :meth:`prepare_card`
+        """
+        terms = CardCertificate.peek(certificate)
+        issuer_key = self.trusted.key_for(holder=terms.issuer, signed=certificate, at=at)
+        CardCertificate.open(certificate, public_key=issuer_key)
+        key = self._new_keys.get(terms.card_token)
+        if key is None or key.public != terms.public_key:
+            raise CardNotAccepted(b64.encode(terms.card_token))
+        fresh = Credential(key=key, certificate=certificate, contacted_at=at)
+        older = self._cards.get(terms.card_token)
+        if older is not None:
+            fresh.atc, fresh.first_atc, fresh.version = older.atc, older.atc, older.version
+            fresh.blocked, fresh.frozen = older.blocked, older.frozen
+        self._cards[terms.card_token] = fresh
+        del self._new_keys[terms.card_token]
+        self.save()
+
+    def check_before_contact(self, *, card: bytes, at: int) -> None:
+        """Check marks, certificate, contact-by time, use count and cumulative sum of this card.
+
+        Called before any connection to a reader is opened: a marked card sends nothing at all.
+
+        :raises CardRefused: the first that fails
+        """
+        held = self.credential(card)
+        held.check_standing(at=at)
+        held.check_room()
+
+    def check_before_void(self, *, card: bytes, at: int) -> None:
+        """Check as before a sale, but for the counts, which a void leaves alone.
+
+        :raises CardRefused: the first that fails
+        """
+        self.credential(card).check_standing(at=at)
+
+    def examine(self, *, certificate: bytes, challenge: bytes, at: int) -> Offer:
+        """Return what a reader asks for, once its certificate and its challenge prove genuine.
+
+        :raises CardRefused: the platform did not certify this reader, or not any more, or the
+            challenge is not that reader's
+        """
+        try:
+            platform_key = self.trusted.key_for(holder=trust.PLATFORM, signed=certificate, at=at)
+            reader = ReaderCertificate.open(certificate, public_key=platform_key)
+        except WireError as wrong:
+            raise CardRefused(Refusal.READER_UNTRUSTED) from wrong
+        if at >= reader.expires:
+            raise CardRefused(Refusal.READER_UNTRUSTED)
+        try:
+            asked = Challenge.open(challenge, public_key=reader.public_key)
+        except WireError as wrong:
+            raise CardRefused(Refusal.CHALLENGE_INVALID) from wrong
+        if asked.device != reader.device:
+            raise CardRefused(Refusal.CHALLENGE_INVALID)
+        return Offer(
+            merchant=reader.merchant,
+            merchant_name=reader.merchant_name,
+            reader=reader.device,
+            amount_minor=asked.amount,
+            currency=asked.currency,
+            nonce=asked.nonce,
+            at=asked.at,
+        )
+
+    def answer_challenge(
+        self,
+        *,
+        card: bytes,
+        certificate: bytes,
+        challenge: bytes,
+        at: int,
+        verified: Verification,
+        reader_online: bool = False,
+    ) -> bytes:
+        """Return the one signed record of this gesture; the same challenge gets the same record.
+
+        ``reader_online`` is the reader's word that it can ask the portal: only then is a sale over
+        a cap signed at all. Without it the phone refuses first and spends no ATC.
+
+        :raises CardRefused: a check failed, nothing was signed
+        """
+        held = self.credential(card)
+        held.check_standing(at=at)
+        offer = self.examine(certificate=certificate, challenge=challenge, at=at)
+        record = held.answer_to(challenge=challenge, voided_atc=None)
+        if record is None:
+            held.check_room()
+            held.check_offer(offer=offer, verified=verified, reader_online=reader_online)
+            record = held.sign(challenge=challenge, offer=offer, verified=verified, voided_atc=None)
+        self.save()  # a repeated answer too: its first save may have failed
+        return record
+
+    def void(
+        self,
+        *,
+        card: bytes,
+        certificate: bytes,
+        challenge: bytes,
+        voided_atc: int,
+        at: int,
+        verified: Verification,
+    ) -> bytes:
+        """Return the signed void of an own sale at this reader; counts are not given back.
+
+        :raises CardRefused: a check failed, or there is no such sale; nothing was signed
+        """
+        held = self.credential(card)
+        held.check_standing(at=at)
+        offer = self.examine(certificate=certificate, challenge=challenge, at=at)
+        record = held.answer_to(challenge=challenge, voided_atc=voided_atc)
+        if record is None:
+            held.check_sale(offer=offer, atc=voided_atc)
+            record = held.sign(
+                challenge=challenge, offer=offer, verified=verified, voided_atc=voided_atc
+            )
+        self.save()
+        return record
+
+    def receive_command(self, *, command: bytes, at: int) -> bytes:
+        """Apply an issuer's command and return the acknowledgement, signed by the device key.
+
+        A version not above the newest is not applied and acknowledged all the same, with the
+        version that is.
+
+        :raises CommandRefused: no such card here, or the body does not fit it
+        :raises WireError: not the card's issuer's signature
+        """
+        asked = Command.peek(command)
+        held = self._cards.get(asked.card_token)
+        if held is None:
+            raise CommandRefused("The command is for a card this phone does not have.")
+        key = self.trusted.key_for(holder=held.terms.issuer, signed=command, at=at)
+        asked = Command.open(command, public_key=key)
+        commands.apply(command=asked, credential=held, issuer_key=key, at=at)
+        self.save()
+        return Acknowledgement(
+            command_id=asked.command_id,
+            card_token=asked.card_token,
+            version=held.version,
+            at=at,
+            atc=held.atc,
+            uses=held.uses,
+            amount=held.amount_minor,
+        ).sign(key=self.device_key)
+
+    def freeze(self, *, card: bytes) -> None:
+        """Set the owner's own mark.
+
+        :raises CardRefused: no such card on this phone
+        """
+        self.credential(card).frozen = True
+        self.save()
+
+    def unfreeze(self, *, card: bytes) -> None:
+        """Lift the owner's own mark; an issuer's block stays.
+
+        :raises CardRefused: no such card on this phone
+        """
+        self.credential(card).frozen = False
+        self.save()
+
+    def save(self) -> None:
+        """Hand the whole state to ``save``; what was done since is lost if that fails."""
+        self._save(self.to_state())
+
+    def to_state(self) -> State:
+        """Return the phone as JSON-able values; keys are in it, so keep it as a secret."""
+        return {
+            "device_key": self.device_key.to_pem().decode(),
+            "trusted": self.trusted.to_state(),
+            "commands_after": self.commands_after,
+            "cards": {b64.encode(card): held.to_state() for card, held in self._cards.items()},
+            "new_keys": {
+                b64.encode(card): key.to_pem().decode() for card, key in self._new_keys.items()
+            },
+        }
+
+    @classmethod
+    def from_state(
+        cls,
+        state: State,
+        *,
+        save: Callable[[State], None],
+        new_key: Callable[[], SigningKey] = SigningKey.generate,
+    ) -> Self:
+        """Return the phone that :meth:`to_state` wrote."""
+        phone = cls(
+            device_key=SigningKey.from_pem(state["device_key"].encode()),
+            trusted=trust.TrustList.from_state(state["trusted"]),
+            save=save,
+            new_key=new_key,
+        )
+        phone.commands_after = state["commands_after"]
+        for card, held in state["cards"].items():
+            phone._cards[b64.decode(card)] = Credential.from_state(held)
+        for card, pem in state["new_keys"].items():
+            phone._new_keys[b64.decode(card)] = SigningKey.from_pem(pem.encode())
+        return phone

@@ -1,0 +1,5 @@
+"""What phones sign and compute (protocol §2 and §5)."""
+
+from wallets.wire.records import OfflineRecord, RecordKind, Verification
+
+__all__ = ["OfflineRecord", "RecordKind", "Verification"]
