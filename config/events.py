@@ -18,10 +18,10 @@ _SEQUENCER_LOCK = 0x50_73_65_71
 
 
 def write(
-    *, scope: str, type: str, subject: str, at: datetime, body: dict[str, Any] | None = None
+    *, scope: str, kind: str, subject: str, at: datetime, body: dict[str, Any] | None = None
 ) -> Event:
-    """Append one event in the running transaction and wake the sequencer on commit."""
-    event = Event.objects.create(scope=scope, type=type, subject=subject, at=at, body=body or {})
+    """Append one event of ``kind`` ("payment.approved") in the running transaction."""
+    event = Event.objects.create(scope=scope, type=kind, subject=subject, at=at, body=body or {})
     wake()
     return event
 

@@ -1,6 +1,6 @@
 """Signing keys behind a provider: files in development, a hardware module in production.
 
-Only the public half is in the database (the trust list); the private half never leaves the provider.
+Only the public half is in the database (the trust list); the private one stays with the provider.
 """
 
 import os

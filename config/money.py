@@ -40,7 +40,7 @@ def exponent(currency: str) -> int:
 
 
 def text(amount_minor: int, currency: str) -> str:
-    """Return ``amount_minor`` as people read it, without the code: 12,500 or -12.50 (a true minus)."""
+    """Return ``amount_minor`` as people read it, without the code: 12,500 (a true minus)."""
     digits = exponent(currency)
     whole, part = divmod(abs(amount_minor), 10**digits)
     shown = f"{whole:,}" + (f".{part:0{digits}d}" if digits else "")

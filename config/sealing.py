@@ -16,10 +16,8 @@ from config.wire import b64
 
 @lru_cache(maxsize=4)
 def _keys(configured: str, path: str) -> dict[bytes, bytes]:
-    if configured:
-        keys = [b64.decode(text) for text in configured.split(",")]
-    else:
-        keys = [_key_file(path)]
+    given = [b64.decode(text) for text in configured.split(",") if text]
+    keys = given or [_key_file(path)]
     return {hashlib.sha256(key).digest()[:4]: key for key in keys}
 
 

@@ -234,7 +234,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Paydesk API",
-    "DESCRIPTION": "Devices sign their requests (RFC 9421); servers send an API key. See docs/protocol.md.",
+    "DESCRIPTION": "Devices sign their requests (RFC 9421); servers send an API key.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -245,7 +245,7 @@ SPECTACULAR_SETTINGS = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 BATCH_MAX_BYTES = 2 * 2**20
 
-# What an enrolment means to the app that owns the kind (the floor names no app but by dotted string).
+# What an enrolment means to the app that owns the kind: the floor names apps by dotted string.
 ENROLMENT_OWNERS = {
     "PHONE": "wallets.services.phones.enrol",
     "TERMINAL": "merchants.services.equipment.enrol",
@@ -253,7 +253,6 @@ ENROLMENT_OWNERS = {
     "ATM": "merchants.services.equipment.enrol",
     "RELAY": "merchants.services.equipment.enrol",
 }
-# Who owns an enrolment code's owner reference, checked when a code is made.
 NAV = [
     "issuers.portal.nav.items",
     "merchants.portal.nav.items",

@@ -31,7 +31,9 @@ class Stateful(models.Model):
         """
         if to not in self.TRANSITIONS.get(self.state, frozenset()):
             raise InvalidTransition(f"{self} is {self.state} and cannot become {to}.")
-        row = type(self)._default_manager.filter(pk=self.pk, state=self.state)
+        row = type(self)._default_manager.filter(  # noqa: SLF001
+            pk=self.pk, state=self.state
+        )
         if row.update(state=to, **changes) != 1:
             raise InvalidTransition(f"{self} is no longer {self.state}.")
         self.state = to
@@ -54,7 +56,8 @@ def guarded[Model: type[Stateful]](model: Model) -> Model:
         condition=pgtrigger.Q(old__state__df=pgtrigger.F("new__state")),
         func=f"""
             IF {edges or "FALSE"} THEN RETURN NEW; END IF;
-            RAISE EXCEPTION 'transition from % to % is not allowed on %', OLD.state, NEW.state, TG_TABLE_NAME
+            RAISE EXCEPTION 'transition from % to % is not allowed on %',
+                OLD.state, NEW.state, TG_TABLE_NAME
                 USING ERRCODE = 'check_violation';
         """,
     )

@@ -4,16 +4,19 @@ from config.models.keys import PublicKey
 from config.models.people import (
     Invitation,
     Membership,
+    OneTimeLink,
     SentMail,
-    SignInLink,
     SignInSession,
     User,
 )
 from config.models.requests import IdempotencyRecord
+from config.models.second_factor import Authenticator, DemoFactor, RecoveryCode, RecoveryCodes
 
 __all__ = [
     "Alert",
     "Audit",
+    "Authenticator",
+    "DemoFactor",
     "Device",
     "EnrolmentCode",
     "EnrolmentFailure",
@@ -24,10 +27,12 @@ __all__ = [
     "Invitation",
     "Job",
     "Membership",
+    "OneTimeLink",
     "PublicKey",
+    "RecoveryCode",
+    "RecoveryCodes",
     "SeenNonce",
     "SentMail",
-    "SignInLink",
     "SignInSession",
     "User",
 ]

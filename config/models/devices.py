@@ -51,7 +51,7 @@ class Device(Stateful):
 
 
 class EnrolmentCode(models.Model):
-    """A one-time code for one kind and owner: 15 minutes, 5 tries; only its hash is kept (protocol §3)."""
+    """A one-time code for one kind and owner: 15 minutes, 5 tries; only its hash is kept."""
 
     code_hash = models.BinaryField(max_length=32, unique=True)
     kind = models.CharField(max_length=8, choices=DeviceKind.choices)
@@ -80,7 +80,7 @@ class EnrolmentCode(models.Model):
 
 
 class EnrolmentFailure(models.Model):
-    """A wrong enrolment code from an address; ten in a minute lock it for a minute (protocol §3)."""
+    """A wrong enrolment code from an address; ten in a minute lock it for a minute."""
 
     address = models.GenericIPAddressField()
     at = models.DateTimeField()
@@ -93,7 +93,7 @@ class EnrolmentFailure(models.Model):
 
 
 class SeenNonce(models.Model):
-    """A request nonce a device has used; stored only after a good signature (RFC 9421, protocol §3)."""
+    """A request nonce a device has used, stored only after a good signature (RFC 9421)."""
 
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+")
     nonce = models.BinaryField(max_length=16)

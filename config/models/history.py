@@ -1,4 +1,4 @@
-"""History: what happened (events), what people did (audit), and what needs someone (alerts, jobs)."""
+"""History: what happened (events), what people did (audit), what needs someone (alerts, jobs)."""
 
 from typing import ClassVar
 

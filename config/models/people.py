@@ -6,6 +6,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
+from django.utils import timezone
 
 from config.roles import Role, TenantKind
 
@@ -67,7 +68,7 @@ class Membership(models.Model):
     tenant = models.CharField(
         max_length=32, blank=True
     )  # the tenant's reference; "" for the platform
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -99,7 +100,7 @@ class Invitation(models.Model):
     tenant_kind = models.CharField(max_length=12, choices=TenantKind.choices)
     tenant = models.CharField(max_length=32, blank=True)
     invited_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
@@ -122,24 +123,45 @@ class SignInSession(models.Model):
     session_key = models.CharField(max_length=40, unique=True)
     address = models.GenericIPAddressField(null=True)
     agent = models.CharField(max_length=200, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    seen_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+    verified_at = models.DateTimeField(null=True, blank=True)  # when the second factor was shown
     ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["user"], condition=Q(ended_at=None), name="signinsession_live")
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} from {self.address}"
 
 
-class SignInLink(models.Model):
-    """A one-time sign-in link of the demo: good once, 24 hours at most, never outside the demo."""
+class OneTimeLink(models.Model):
+    """A link good for one use; only the token's hash is kept."""
 
+    class Purpose(models.TextChoices):
+        SIGN_IN = "SIGN_IN"  # the demo's way in, never outside of it
+        PASSWORD = "PASSWORD"  # noqa: S105  (choose a new password)
+        SECOND_FACTOR = "SECOND_FACTOR"  # set up the second factor, beside the password
+
+    purpose = models.CharField(max_length=16, choices=Purpose.choices)
     token_hash = models.BinaryField(max_length=32, unique=True)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("created_at")), name="onetimelink_ends_after_it_begins"
+            )
+        ]
+        indexes = [models.Index(fields=["user", "purpose"], name="onetimelink_of_user")]
+
     def __str__(self) -> str:
-        return f"sign-in link of {self.user}"
+        return f"{self.purpose} link of {self.user}"
 
 
 class SentMail(models.Model):

@@ -1,7 +1,7 @@
 """The styleguide page: each component in each state, for people, for axe, for picture tests."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -150,66 +150,63 @@ def _figures() -> dict[str, Any]:
     }
 
 
-def _history() -> list[dict[str, Any]]:
-    now = timezone.now()
+def _history(now: datetime) -> list[dict[str, Any]]:
     return [
         {"tone": "ok", "what": _("Paid"), "who": _("till 2"), "at": now - timedelta(seconds=4)},
         {"tone": "bad", "what": _("Declined"), "who": _("card company")}
         | {"at": now - timedelta(seconds=6), "detail": _("Over the daily limit")},
-        {
-            "tone": "offline",
-            "what": _("Queued"),
-            "who": _("reader 3"),
-            "at": now - timedelta(days=1),
-        },
+        {"tone": "offline", "what": _("Queued"), "who": _("reader 3")}
+        | {"at": now - timedelta(days=1)},
     ]
+
+
+def _attention() -> list[dict[str, Any]]:
+    return [
+        {"tone": "warn", "title": _("79 devices have been behind for more than 24 hours")}
+        | {"detail": _("The oldest was last seen 6 days ago."), "url": "#a"}
+        | {"action": _("Open them")},
+        {"tone": "bad", "title": _("Batch 118 was refused: the sum does not match its records")}
+        | {"detail": _("24 records, 310,400 KRW."), "url": "#b", "action": _("Take it")},
+    ]
+
+
+def _lists(now: datetime) -> dict[str, Any]:
+    """Return the samples of a list and of what stands round it."""
+    return {
+        "rows": [(row, now - timedelta(seconds=row.seconds)) for row in _rows()],
+        "tabs": [
+            {"url": "?view=all", "label": _("All"), "count": 48_210, "current": True},
+            {"url": "?view=late", "label": _("Undelivered"), "count": 79, "current": False},
+        ],
+        "chips": [{"key": _("Status"), "value": _("Declined"), "remove_url": "?"}],
+        "pairs": [(_("Card"), "•••• 4417"), (_("Till"), _("Till 2")), (_("Note"), None)],
+        "money_pairs": [(_("Basket"), "34,000"), (_("Coupon, 10%"), "\N{MINUS SIGN}3,400")],
+        "money_total": (_("Paid, KRW"), "30,600"),
+    }
+
+
+def samples(*, at: datetime) -> dict[str, Any]:
+    """Return the sample data of every component as the page takes it; times lie round ``at``."""
+    faulty = SampleForm({"name": _("Weekly run"), "amount": "12,500.50", "reason": "LOST"})
+    tones = groupby(STATES, lambda state: state[0])
+    return {
+        "now": at,
+        "colours": COLOURS,
+        "states": [(tone, [label for _tone, label in group]) for tone, group in tones],
+        "sample": faulty,
+        "tid_sample": T_ID,
+        "steps": [_("Upload"), _("Check"), _("Confirm"), _("Apply")],
+        "bar_heads": (_("Version"), _("Devices")),
+        "jobs": _jobs(),
+        "history": _history(at),
+        "attention": _attention(),
+        **_lists(at),
+        **_figures(),
+    }
 
 
 @login_not_required
 @require_safe
 def styleguide(request: HttpRequest) -> HttpResponse:
     """Show every component in every state; it shows no one's data, so it needs no sign-in."""
-    now = timezone.now()
-    states = [
-        (tone, [label for _tone, label in group]) for tone, group in groupby(STATES, lambda s: s[0])
-    ]
-    return render(
-        request,
-        "styleguide.html",
-        {
-            "colours": COLOURS,
-            "states": states,
-            "sample": SampleForm(
-                {"name": _("Weekly run"), "amount": "12,500.50", "reason": "LOST"}
-            ),
-            "rows": [(row, now - timedelta(seconds=row.seconds)) for row in _rows()],
-            "jobs": _jobs(),
-            "history": _history(),
-            "tid_sample": T_ID,
-            "now": now,
-            "tabs": [
-                {"url": "?view=all", "label": _("All"), "count": 48_210, "current": True},
-                {"url": "?view=late", "label": _("Undelivered"), "count": 79, "current": False},
-            ],
-            "chips": [{"key": _("Status"), "value": _("Declined"), "remove_url": "?"}],
-            "attention": [
-                {"tone": "warn", "title": _("79 devices have been behind for more than 24 hours")}
-                | {
-                    "detail": _("The oldest was last seen 6 days ago."),
-                    "url": "#a",
-                    "action": _("Open them"),
-                },
-                {
-                    "tone": "bad",
-                    "title": _("Batch 118 was refused: the sum does not match its records"),
-                }
-                | {"detail": _("24 records, 310,400 KRW."), "url": "#b", "action": _("Take it")},
-            ],
-            "bar_heads": (_("Version"), _("Devices")),
-            "steps": [_("Upload"), _("Check"), _("Confirm"), _("Apply")],
-            "pairs": [(_("Card"), "•••• 4417"), (_("Till"), _("Till 2")), (_("Note"), None)],
-            "money_pairs": [(_("Basket"), "34,000"), (_("Coupon, 10%"), "\N{MINUS SIGN}3,400")],
-            "money_total": (_("Paid, KRW"), "30,600"),
-            **_figures(),
-        },
-    )
+    return render(request, "styleguide.html", samples(at=timezone.now()))

@@ -56,17 +56,25 @@ async def _borrow(places: Places, words: Sequence[str], held: owner.Running) -> 
     return await command((programs.PYTHON, programs.MANAGE, *words), variables)
 
 
-async def command(argv: Sequence[str], variables: Mapping[str, str]) -> int:
+async def command(
+    argv: Sequence[str], variables: Mapping[str, str], *, interrupted: asyncio.Event | None = None
+) -> int:
     """This function will run a program at this terminal and return its exit status.
 
-    Ctrl-C reaches the program itself; a SIGTERM to us is handed on.
+    Ctrl-C reaches the program itself; a SIGTERM to us is handed on. Either sets ``interrupted``.
     """
+    asked_to_stop = interrupted or asyncio.Event()
     process = await asyncio.create_subprocess_exec(
         *argv, env=dict(variables), preexec_fn=birth(parting_signal=signal.SIGTERM)
     )
+
+    def hand_on() -> None:
+        asked_to_stop.set()
+        process.terminate()
+
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, lambda: None)
-    loop.add_signal_handler(signal.SIGTERM, process.terminate)
+    loop.add_signal_handler(signal.SIGINT, asked_to_stop.set)
+    loop.add_signal_handler(signal.SIGTERM, hand_on)
     status = await process.wait()
     return 128 - status if status < 0 else status
 

@@ -91,7 +91,11 @@ def create(places: Places) -> None:
     """
     data = places.data
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(
+            mode=0o711 if places.postgres_identity is identity.Identity.NOBODY else 0o700,
+            parents=True,
+            exist_ok=True,
+        )
         foreign = any(data.iterdir()) and not (data / MARKER).exists()
     except (NotADirectoryError, FileExistsError, PermissionError) as refusal:
         raise CannotStart(f"The data folder {data} cannot be used: {refusal.strerror}.") from None

@@ -17,7 +17,7 @@ READY_POLL_S = 0.05
 class Patience:
     """How often a program may die at once, and how long the pause before the next try grows."""
 
-    quick_s: float = 10
+    quick_s: float = 30
     quick_deaths_max: int = 5
     pause_first_s: float = 0.5
     pause_max_s: float = 8

@@ -66,7 +66,7 @@ def error_summary(form: forms.BaseForm | None, live: bool = True) -> SafeString:
     """
     if form is None or not form.is_bound or not form.errors:
         return SafeString("")
-    faults: list[tuple[str, str]] = [("", fault) for fault in form.non_field_errors()]
+    faults: list[tuple[str, str]] = [("", str(fault)) for fault in form.non_field_errors()]
     for name in form.errors:
         if name in form.fields:
             faults += _faults(form[name])
@@ -80,7 +80,7 @@ def error_summary(form: forms.BaseForm | None, live: bool = True) -> SafeString:
     )
     return format_html(
         '<div class="summary"{}><h2>{}</h2><ul>{}</ul></div>',
-        format_html(' role="alert" tabindex="-1"') if live else "",
+        SafeString(' role="alert" tabindex="-1"' if live else ""),
         _("There is a problem"),
         lines,
     )

@@ -155,7 +155,7 @@ def banner(content: SafeString, tone: str, icon_name: str = "", live: bool = Fal
     return format_html(
         '<div class="banner is-{}"{}>{}{}</div>',
         _toned(tone),
-        format_html(' role="alert"') if live else "",
+        SafeString(' role="alert"' if live else ""),
         icon(icon_name or tone, 20),
         content,
     )

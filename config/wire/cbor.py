@@ -15,7 +15,7 @@ type Value = int | bytes | str | bool | list[Value] | dict[int | str, Value]
 DEPTH_MAX: Final = 8
 
 UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)
-FALSE, TRUE = 0xF4, 0xF5
+FALSE, TRUE = 20, 21  # simple values (RFC 8949 §3.3)
 _WIDTHS: Final = {24: 1, 25: 2, 26: 4, 27: 8}
 
 
@@ -75,7 +75,7 @@ def encode(value: object) -> bytes:
 def _write(value: object, parts: list[bytes], depth: int) -> None:
     match value:
         case bool():
-            parts.append(bytes((TRUE if value else FALSE,)))
+            parts.append(head(SIMPLE, TRUE if value else FALSE))
         case int():
             parts.append(head(UNSIGNED, value) if value >= 0 else head(NEGATIVE, -1 - value))
         case bytes():
@@ -157,8 +157,8 @@ def _read(data: bytes, at: int, depth: int) -> tuple[Value, int]:
             raise Malformed("CBOR nests too deep.")
         read = _read_map if major == MAP else _read_array
         return read(data, at, argument, depth - 1)
-    if major == SIMPLE and data[at - 1] in (FALSE, TRUE):
-        return data[at - 1] == TRUE, at
+    if major == SIMPLE and argument in (FALSE, TRUE):
+        return argument == TRUE, at
     raise Malformed("A tag, float, null or other value the protocol does not have.")
 
 

@@ -78,6 +78,11 @@ class ListedNumber(models.Model):
                 condition=Q(added_in=None) | Q(leaving=True, removed_in=None),
                 name="listednumber_waiting",
             ),
+            models.Index(
+                fields=["issuer", "leaves_at"],
+                condition=Q(removed_in=None),
+                name="listednumber_leaving",
+            ),
             models.Index(fields=["issuer", "added_in"], name="listednumber_added"),
             models.Index(fields=["issuer", "removed_in"], name="listednumber_removed"),
         ]

@@ -70,7 +70,9 @@ class Credential(Stateful):
     list_number = models.BigIntegerField()
     serial = models.BinaryField(max_length=8, unique=True)
     public_key = models.BinaryField(max_length=65)
-    certificate = models.BinaryField()  # COSE_Sign1 by the issuer, exactly as handed out
+    # COSE_Sign1 by the issuer, exactly as handed out; null until it is signed, which happens after
+    # the row is written: all that is signed stands in the row, so a crash between loses nothing.
+    certificate = models.BinaryField(null=True)
     cumulative_cap_minor = models.BigIntegerField()  # as stated in the certificate
     reserve_minor = models.BigIntegerField()  # what of the account's reserve is this credential's
     contact_by = models.DateTimeField()
@@ -94,7 +96,14 @@ class Credential(Stateful):
                 name="credential_numbers_not_negative",
             ),
         ]
-        indexes = [models.Index(fields=["device", "state"], name="credential_device")]
+        indexes = [
+            models.Index(fields=["device", "state"], name="credential_device"),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(reserve_released_at=None),
+                name="credential_reserve_held",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"list number {self.list_number}"

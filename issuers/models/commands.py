@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from config.models import Device
 from config.states import Stateful, guarded
+from issuers.models.blacklist import BlacklistEntry
 from issuers.models.cards import Card
 
 
@@ -28,7 +29,8 @@ class OtaCommand(Stateful):
         UNDELIVERED = "UNDELIVERED"
 
     TRANSITIONS: ClassVar = {
-        State.PENDING: frozenset({State.SENT, State.UNDELIVERED}),
+        # PENDING to APPLIED: a newer command overtook it and its acknowledgement covers both.
+        State.PENDING: frozenset({State.SENT, State.APPLIED, State.UNDELIVERED}),
         State.SENT: frozenset({State.APPLIED, State.UNDELIVERED}),
         State.UNDELIVERED: frozenset({State.SENT, State.APPLIED}),
     }
@@ -36,6 +38,9 @@ class OtaCommand(Stateful):
     command_id = models.BinaryField(max_length=16, unique=True)
     card = models.ForeignKey(Card, on_delete=models.PROTECT, related_name="commands")
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="+")
+    entry = models.ForeignKey(
+        BlacklistEntry, on_delete=models.PROTECT, null=True, related_name="commands"
+    )  # the listing that a block announces, or an unblock ends
     version = models.BigIntegerField()
     action = models.PositiveSmallIntegerField(choices=Action.choices)
     body = models.BinaryField(default=b"\xa0")  # CBOR of key 7; an empty map unless said

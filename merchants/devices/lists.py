@@ -1,11 +1,11 @@
 """The blacklists a reader holds, one per issuer, and how old each is (protocol section 5.1)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 from config.wire import b64, trust
 from issuers.wire import BlacklistFile, rice
-from issuers.wire.held import HeldBlacklist, NotNewer
+from issuers.wire.held import HeldBlacklist, NotNewer, WrongDigest
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class _List:
     confirmed_at: int | None = None
     newest: int = 0
     ask_at: int = 0
-    etag: str | None = field(default=None)
+    etag: str | None = None
 
 
 class Blacklists:
@@ -65,8 +65,13 @@ class Blacklists:
         return known.etag if known is not None and known.confirmed_at is not None else None
 
     def confirm(self, *, issuer: str, at: int) -> None:
-        """Take the portal's word that what is held is current; also that nothing is listed yet."""
-        self._list(issuer).confirmed_at = at
+        """Take the portal's word that what is held is current; also that nothing is listed yet.
+
+        After a list was dropped only a file can make things good again.
+        """
+        known = self._list(issuer)
+        if known.held.version == known.newest:
+            known.confirmed_at = at
 
     def apply(self, *, data: bytes, trusted: trust.TrustList, at: int, etag: str | None) -> str:
         """Apply a file and return whose list it is.
@@ -84,9 +89,9 @@ class Blacklists:
             raise NotNewer(f"Version {file.version} is below {known.newest}, once held.")
         try:
             known.held.apply(file)
-        finally:
-            if known.held.version == 0:
-                known.confirmed_at, known.etag = None, None
+        except WrongDigest:
+            known.confirmed_at, known.etag = None, None
+            raise
         known.newest = file.version
         known.confirmed_at, known.etag = at, etag
         known.ask_at = at + file.wait_s
@@ -96,7 +101,10 @@ class Blacklists:
         return self._lists.setdefault(issuer, _List(held=HeldBlacklist(issuer=issuer)))
 
     def to_state(self, *, issuer: str) -> dict[str, Any]:
-        """Return one issuer's list as JSON-able values, its numbers Rice-coded."""
+        """Return one issuer's list as JSON-able values, its numbers Rice-coded.
+
+        :raises KeyError: nothing is known of that issuer's list
+        """
         known = self._lists[issuer]
         coded = rice.encode(known.held)
         return {

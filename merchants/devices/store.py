@@ -152,7 +152,7 @@ class RecordStore:
         return self._remove(settled)
 
     def _settled(self, pending: _Pending, results: list[Mapping[str, Any]]) -> set[int]:
-        """Return the indexes that need not be sent again, and learn whose certificates are known."""
+        """Return the indexes not to be sent again, and learn whose certificates are known."""
         outcomes = {entry["index"]: (entry["state"], entry.get("reason")) for entry in results}
         if not outcomes.keys() <= set(range(pending.count)):
             raise ResultForeign("The result names a record the batch does not have.")

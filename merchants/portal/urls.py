@@ -1,3 +1,24 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from merchants.portal import equipment, keys, merchants, stores
+
+urlpatterns = [
+    path("merchants", merchants.merchant_list, name="merchant-list"),
+    path("merchants/new", merchants.merchant_add, name="merchant-add"),
+    path("<str:merchant>/settings", merchants.merchant_edit, name="merchant-edit"),
+    path("<str:merchant>/suspend", merchants.merchant_suspend, name="merchant-suspend"),
+    path("<str:merchant>/resume", merchants.merchant_resume, name="merchant-resume"),
+    path("<str:merchant>/stores", stores.store_list, name="store-list"),
+    path("<str:merchant>/stores/new", stores.store_add, name="store-add"),
+    path("<str:merchant>/stores/<str:store>", stores.store_edit, name="store-edit"),
+    path("<str:merchant>/devices", equipment.equipment_list, name="equipment-list"),
+    path("<str:merchant>/devices/new", equipment.enrol, name="equipment-enrol"),
+    path("<str:merchant>/devices/<str:device>", equipment.equipment_edit, name="equipment-edit"),
+    path(
+        "<str:merchant>/devices/<str:device>/revoke",
+        equipment.equipment_revoke,
+        name="equipment-revoke",
+    ),
+    path("<str:merchant>/keys", keys.key_list, name="key-list"),
+    path("<str:merchant>/keys/<int:key>/revoke", keys.key_revoke, name="key-revoke"),
+]

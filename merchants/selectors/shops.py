@@ -23,9 +23,9 @@ def stores_visible_to(user: User, right: Right = Right.SEE_PAYMENTS) -> QuerySet
 
 def equipment_visible_to(user: User, right: Right = Right.SEE_PAYMENTS) -> QuerySet[Equipment]:
     """Return the devices of the merchants at which ``user`` has ``right``."""
-    return Equipment.objects.filter(
-        merchant__in=merchants_visible_to(user, right)
-    ).select_related("device", "store", "merchant")
+    return Equipment.objects.filter(merchant__in=merchants_visible_to(user, right)).select_related(
+        "device", "store", "merchant"
+    )
 
 
 def api_keys_visible_to(user: User) -> QuerySet[ApiKey]:

@@ -12,7 +12,7 @@ from config.audit import Actor
 from config.models import Device, EnrolmentCode
 from config.models.devices import DeviceKind
 from config.models.keys import PLATFORM
-from config.refusals import Refused
+from config.refusals import NotFound, Refused
 from config.wire import b64
 from merchants.models import Equipment, Merchant, ReaderBlacklist, Store
 from merchants.wire import ReaderCertificate
@@ -30,7 +30,9 @@ class MerchantSuspended(Refused):
 
 
 @transaction.atomic
-def enrol(*, device: Device, code: EnrolmentCode, body: dict[str, Any], at: datetime) -> dict[str, Any]:
+def enrol(
+    *, device: Device, code: EnrolmentCode, body: dict[str, Any], at: datetime
+) -> dict[str, Any]:
     """Give a new device its place in the shop; return what only its enrolment answer tells.
 
     Number and secret (32 bytes) for TERMINAL, READER and ATM, a reader certificate for TERMINAL and
@@ -69,9 +71,7 @@ def refuse_suspended(*, device: Device) -> None:
 
     :raises MerchantSuspended: it is
     """
-    if not Merchant.objects.filter(
-        reference=device.owner, state=Merchant.State.ACTIVE
-    ).exists():
+    if not Merchant.objects.filter(reference=device.owner, state=Merchant.State.ACTIVE).exists():
         raise MerchantSuspended
 
 
@@ -100,7 +100,7 @@ def edit(
     actor: Actor,
     at: datetime,
 ) -> Equipment:
-    """Rename or move a device and set its offline limits (minor units of the merchant's currency)."""
+    """Rename or move a device and set its offline limits (the sum in minor units)."""
     assert store.merchant_id == equipment.merchant_id, "a device stands in its merchant's stores"
     before = {"name": equipment.device.name, "store": equipment.store.name}
     equipment.store, equipment.capacity = store, capacity
@@ -160,3 +160,15 @@ def _save_with_number(equipment: Equipment) -> None:
             continue
         return
     raise AssertionError("no free terminal number after twenty draws")
+
+
+def check_owner(*, owner: str, store: str) -> None:
+    """Refuse an enrolment code for a merchant or a store that is not there.
+
+    :raises NotFound: no such merchant, or no open store of that reference
+    """
+    stores = Store.objects.filter(merchant__reference=owner, closed_at=None)
+    if store:
+        stores = stores.filter(reference=store)
+    if not stores.exists():
+        raise NotFound(f"No merchant {owner} with that store.")

@@ -19,9 +19,7 @@ class Onboarded(NamedTuple):
 
 
 @transaction.atomic
-def add(
-    *, name: str, currency: str, time_zone: str, actor: Actor, at: datetime
-) -> Onboarded:
+def add(*, name: str, currency: str, time_zone: str, actor: Actor, at: datetime) -> Onboarded:
     """Add a merchant that can begin at once.
 
     :raises UnknownCurrency: not an ISO 4217 code

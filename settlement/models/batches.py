@@ -122,15 +122,28 @@ class AtcSeen(models.Model):
 
 
 class Dispute(models.Model):
-    """Two payloads under one ATC, or another record the issuer must look into."""
+    """Two payloads under one ATC: the second shop's claim, and whose loss it is by rule.
+
+    The row is also the order to list the card: it stands until ``card_listed_at`` is set.
+    """
 
     reference = models.CharField(max_length=32, unique=True)
     kind = models.CharField(max_length=24)  # "duplicate_atc"
     card = models.ForeignKey(Card, on_delete=models.PROTECT, related_name="disputes")
     merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="disputes")
     record = models.OneToOneField(BatchRecord, on_delete=models.PROTECT, related_name="dispute")
+    bearer = models.CharField(max_length=12, choices=Payment.Bearer.choices)
+    bearer_cause = models.CharField(max_length=40)
     opened_at = models.DateTimeField()
+    card_listed_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["id"], condition=Q(card_listed_at=None), name="dispute_card_unlisted"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.reference}"
@@ -150,7 +163,12 @@ class ExceptionItem(models.Model):
     resolution = models.CharField(max_length=200, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["tenant", "-opened_at"], name="exceptionitem_queue")]
+        indexes = [
+            models.Index(fields=["tenant", "-opened_at"], name="exceptionitem_queue"),
+            models.Index(
+                fields=["payment"], condition=Q(resolved_at=None), name="exceptionitem_open"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.kind

@@ -18,7 +18,9 @@ def test_no_foreign_key_points_up():
         for app, may in ALLOWED.items()
         for model in apps.get_app_config(app).get_models()
         for field in model._meta.get_fields()
-        if field.many_to_one and field.related_model and not field.auto_created
+        if field.many_to_one
+        and field.related_model
+        and not field.auto_created
         and field.related_model._meta.app_label in set(ALLOWED) - may - {app}
     ]
 

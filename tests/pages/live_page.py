@@ -1,4 +1,4 @@
-"""A live list without a server: the real page in a real browser, its network answered by the test."""
+"""A live list without a server: the real page in a browser, its network answered by the test."""
 
 import json
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from django.template import Context, Template
 from playwright.sync_api import Page, Route, WebSocketRoute
 
 ORIGIN = "http://desk.test"
+urlpatterns: list[object] = []  # the page is drawn without the product's addresses
 PAGE = """
 {% extends "base.html" %}
 {% block title %}Payments{% endblock %}
@@ -34,7 +35,8 @@ def row(number: int, *, words: str = "Paid") -> str:
     return (
         f'<tr id="pay-{number}" data-order="{number}"><td class="sel">'
         f'<input type="checkbox" aria-label="{number}"></td>'
-        f'<th scope="row" class="key-cell"><a href="/pay/{number}">{number}</a></th><td>{words}</td></tr>'
+        f'<th scope="row" class="key-cell"><a href="/pay/{number}">{number}</a></th>'
+        f"<td>{words}</td></tr>"
     )
 
 
@@ -52,6 +54,7 @@ class Desk:
     def open(self, *, before: int = 3) -> None:
         """Open the page with ``before`` payments on it."""
         self.events = [row(n) for n in range(1, before + 1)]
+        self.page.set_default_timeout(10_000)
         self.page.route("**/*", self._answer)
         self.page.route_web_socket("ws://desk.test/ws", self._connected)
         self.page.clock.install()
@@ -81,6 +84,7 @@ class Desk:
             if holds():
                 return
             self.page.clock.run_for(100)
+            self.page.wait_for_timeout(10)  # answers travel in real time
         assert holds(), f"not within {seconds} s: chip {self.chip()!r}, rows {self.shown()[:8]}"
 
     def _connected(self, socket: WebSocketRoute) -> None:
@@ -92,7 +96,9 @@ class Desk:
             self._rows(route, int(parse_qs(parts.query)["after"][0]))
         elif parts.path.startswith("/static/"):
             found = Path(str(finders.find(parts.path.removeprefix("/static/"))))
-            route.fulfill(body=found.read_bytes(), content_type=guess_type(found)[0] or "text/plain")
+            route.fulfill(
+                body=found.read_bytes(), content_type=guess_type(found)[0] or "text/plain"
+            )
         else:
             self.visited.append(parts.path)
             route.fulfill(body=self._page(), content_type="text/html")
@@ -104,7 +110,12 @@ class Desk:
             return
         new = self.events[after:]
         route.fulfill(
-            json={"html": "".join(reversed(new)), "seq": len(self.events), "count": len(new), "ids": []}
+            json={
+                "html": "".join(reversed(new)),
+                "seq": len(self.events),
+                "count": len(new),
+                "ids": [],
+            }
         )
 
     def _page(self) -> str:
@@ -116,4 +127,6 @@ class Desk:
             "tenant": {"name": "Mapo Bakery", "kind": "MERCHANT"},
         }
         html = Template(PAGE).render(Context(context))
-        return html.replace('<tbody id="rows">', '<tbody id="rows">' + "".join(reversed(self.events)))
+        return html.replace(
+            '<tbody id="rows">', '<tbody id="rows">' + "".join(reversed(self.events))
+        )

@@ -5,7 +5,7 @@ state is saved *before* a signature or an acknowledgement is handed out, so a po
 ATC but never use one twice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from config.wire import b64, trust
@@ -232,6 +232,15 @@ class Phone:
         :raises CardRefused: no such card on this phone
         """
         self.credential(card).frozen = False
+        self.save()
+
+    def configure(self, *, document: Mapping[str, Any], at: int) -> None:
+        """Take the trust list of ``GET /device/config`` as the platform signed it.
+
+        :raises WireError: the platform's signature is missing or wrong
+        """
+        config = self.trusted.open_config(document=document, at=at)
+        self.trusted = trust.TrustList.of_config(config["trust"])
         self.save()
 
     def save(self) -> None:

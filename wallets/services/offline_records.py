@@ -41,8 +41,7 @@ def keep(*, device: Device, records: Sequence[bytes], at: datetime) -> int:
         )
     }
     copies = [
-        _copy(credentials, record, data, at)
-        for record, data in zip(opened, records, strict=True)
+        _copy(credentials, record, data, at) for record, data in zip(opened, records, strict=True)
     ]
     before = OfflineCopy.objects.filter(credential__device=device).count()
     OfflineCopy.objects.bulk_create(copies, ignore_conflicts=True)

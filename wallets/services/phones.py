@@ -9,6 +9,7 @@ from django.db import transaction
 
 from config import sealing
 from config.models import Device, EnrolmentCode
+from config.refusals import NotFound
 from config.wire import b64
 from wallets.models import Customer, Phone, SocketTicket
 
@@ -16,7 +17,9 @@ TICKET_LIFE = timedelta(seconds=30)
 
 
 @transaction.atomic
-def enrol(*, device: Device, code: EnrolmentCode, body: dict[str, Any], at: datetime) -> dict[str, Any]:
+def enrol(
+    *, device: Device, code: EnrolmentCode, body: dict[str, Any], at: datetime
+) -> dict[str, Any]:
     """Tie a new phone to its customer. It brings no card with it (protocol §3.1).
 
     ``body``: ``app_serial`` and ``psn_key`` (base64url, 32 bytes; the PIN never leaves the phone).
@@ -35,9 +38,7 @@ def socket_ticket(*, device: Device, at: datetime) -> tuple[str, datetime]:
     """Return a one-time ticket for the phone's socket and when it ends: 30 s (protocol §5.2)."""
     ticket = secrets.token_urlsafe(24)
     expires_at = at + TICKET_LIFE
-    SocketTicket.objects.create(
-        ticket_hash=_hash(ticket), device=device, expires_at=expires_at
-    )
+    SocketTicket.objects.create(ticket_hash=_hash(ticket), device=device, expires_at=expires_at)
     return ticket, expires_at
 
 
@@ -56,6 +57,15 @@ def limits_of(*, device: Device) -> dict[str, Any]:
     """Return what ``GET /device/config`` tells a phone beside the trust list."""
     phone = Phone.objects.select_related("customer").get(device=device)
     return {"customer": phone.customer.reference, "pin_locked": phone.locked_at is not None}
+
+
+def check_owner(*, owner: str, store: str) -> None:
+    """Refuse an enrolment code for a customer who is not there; a phone stands in no store.
+
+    :raises NotFound: no such customer
+    """
+    if store or not Customer.objects.filter(reference=owner).exists():
+        raise NotFound(f"No customer {owner}.")
 
 
 def _hash(ticket: str) -> bytes:

@@ -59,9 +59,7 @@ def verify(
         raise refusal
 
 
-def change(
-    *, device: Device, psn_key: bytes, counter: int, pin_code: str, at: datetime
-) -> None:
+def change(*, device: Device, psn_key: bytes, counter: int, pin_code: str, at: datetime) -> None:
     """Replace the phone's PIN key after a code made with the old one.
 
     :raises DeviceLocked, PinCodeInvalid, CounterUsed, CounterAhead: as :func:`verify`

@@ -16,6 +16,4 @@ class Command(JsonCommand):
 
     def answer(self, *, merchant: str, name: str, **_options: Any) -> dict[str, Any]:
         owner = shops.merchant_named(merchant)
-        return {
-            "api_key": api_keys.make(merchant=owner, name=name, actor=self.actor, at=self.now)
-        }
+        return {"api_key": api_keys.make(merchant=owner, name=name, actor=self.actor, at=self.now)}

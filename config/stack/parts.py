@@ -1,0 +1,137 @@
+"""The parts of ``./paydesk test``: what each runs and how long it may take."""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from config.stack.places import CHECKOUT
+
+PYTHON = sys.executable
+SCRIPTS = Path(sys.executable).parent
+OWN_FOLDERS = ("tests/journeys", "tests/browser", "tests/benchmarks", "tests/chaos")
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One line of the table. A part with a ``report`` runs pytest and tells counts by JUnit XML."""
+
+    name: str
+    commands: tuple[tuple[str, ...], ...]
+    may_take_s: int
+    environment: Mapping[str, str] = field(default_factory=dict)
+    report: Path | None = None
+    none_may_be_skipped: bool = False
+    absent: str = ""
+
+
+def table(*, reports: Path, pytest_words: Sequence[str] = ()) -> list[Part]:
+    """This function will list all parts in the order in which they run.
+
+    :param reports: the folder for JUnit XML.
+    :param pytest_words: a person's own pytest options and paths; a path replaces a part's own.
+    """
+    return [*_static(), *_pytest(reports, pytest_words)]
+
+
+def _static() -> list[Part]:
+    ruff, manage = (PYTHON, "-m", "ruff"), (PYTHON, str(CHECKOUT / "manage.py"))
+    djlint = (PYTHON, "-m", "djlint", "templates", "--quiet")
+    return [
+        Part(name="lint", commands=((*ruff, "check", "."),), may_take_s=10),
+        Part(name="format", commands=((*ruff, "format", "--check", "."),), may_take_s=10),
+        Part(name="types", commands=((PYTHON, "-m", "mypy", "."),), may_take_s=120),
+        Part(name="contracts", commands=((str(SCRIPTS / "lint-imports"),),), may_take_s=20),
+        Part(name="templates", commands=((*djlint, "--check"), (*djlint, "--lint")), may_take_s=30),
+        Part(
+            name="migrations",
+            commands=((*manage, "makemigrations", "--check", "--dry-run"),),
+            may_take_s=20,
+        ),
+        Part(
+            name="deploy",
+            commands=((*manage, "check", "--deploy", "--fail-level", "WARNING"),),
+            may_take_s=20,
+            environment={
+                "PAYDESK_DEMO": "0",
+                "PAYDESK_ORIGIN": "https://pay.example",
+                "PAYDESK_SOCKETS_ORIGIN": "wss://pay.example",
+                "PAYDESK_ALLOWED_HOSTS": "pay.example",
+            },
+        ),
+    ]
+
+
+def _pytest(reports: Path, words: Sequence[str]) -> list[Part]:
+    named = [word for word in words if Path(word.partition("::")[0]).exists()]
+    options = [word for word in words if word not in named]
+    parts = [
+        _suite(
+            "unit",
+            paths=["tests", *(f"--ignore={folder}" for folder in OWN_FOLDERS)],
+            options=["-n", "2", *options],
+            reports=reports,
+            may_take_s=240,
+        ),
+        _suite(
+            "journeys",
+            paths=["tests/journeys"],
+            options=options,
+            reports=reports,
+            may_take_s=300,
+        ),
+        _browser(options, reports),
+    ]
+    if not named:
+        return parts
+    return [
+        _suite(part.name, paths=paths, options=options, reports=reports, may_take_s=part.may_take_s)
+        for part in parts
+        if (paths := [path for path in named if _suite_of(path) == part.name])
+    ]
+
+
+def _suite_of(path: str) -> str:
+    inside = Path(path.partition("::")[0]).resolve()
+    for name in ("journeys", "browser"):
+        if inside.is_relative_to(CHECKOUT / "tests" / name):
+            return name
+    return "unit"
+
+
+def _suite(
+    name: str, *, paths: Sequence[str], options: Sequence[str], reports: Path, may_take_s: int
+) -> Part:
+    report = reports / f"{name}.xml"
+    return Part(
+        name=name,
+        commands=((PYTHON, "-m", "pytest", *paths, f"--junitxml={report}", *options),),
+        may_take_s=may_take_s,
+        report=report,
+    )
+
+
+def _browser(options: Sequence[str], reports: Path) -> Part:
+    report, chromium = reports / "browser.xml", find_chromium()
+    return Part(
+        name="browser",
+        commands=((PYTHON, "-m", "pytest", "tests/browser", f"--junitxml={report}", *options),),
+        may_take_s=300,
+        # The driver's own event loop runs in the test's thread, where the ORM then sees a loop.
+        environment={"DJANGO_ALLOW_ASYNC_UNSAFE": "1", "PAYDESK_CHROMIUM": chromium or ""},
+        report=report,
+        none_may_be_skipped=True,
+        absent=""
+        if chromium
+        else "NO CHROMIUM HERE, SO THE BROWSER TESTS DO NOT RUN "
+        "(Debian: apt-get install chromium, or name one in PAYDESK_CHROMIUM)",
+    )
+
+
+def find_chromium() -> str | None:
+    """This function will find the distribution's Chromium, or the one PAYDESK_CHROMIUM names."""
+    named = os.environ.get("PAYDESK_CHROMIUM")
+    return named or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)

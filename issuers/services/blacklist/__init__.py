@@ -1,0 +1,38 @@
+"""The blacklist: cards are listed and lifted, versions published, files handed to readers."""
+
+from issuers.services.blacklist.files import Download, file_for, log_download, prepare
+from issuers.services.blacklist.listing import (
+    Blocked,
+    CardBlockedAlready,
+    CardClosed,
+    CardNotBlocked,
+    ReasonUnknown,
+    block,
+    unblock,
+)
+from issuers.services.blacklist.outright import Outcome, block_and_publish, unblock_and_publish
+from issuers.services.blacklist.publication import (
+    issuers_waiting,
+    publish,
+    raise_versions_above,
+)
+
+__all__ = [
+    "Blocked",
+    "CardBlockedAlready",
+    "CardClosed",
+    "CardNotBlocked",
+    "Download",
+    "Outcome",
+    "ReasonUnknown",
+    "block",
+    "block_and_publish",
+    "file_for",
+    "issuers_waiting",
+    "log_download",
+    "prepare",
+    "publish",
+    "raise_versions_above",
+    "unblock",
+    "unblock_and_publish",
+]

@@ -1,0 +1,158 @@
+"""Listing a card and lifting it: one transaction that locks the card's row and no other."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from config import audit
+from config.audit import Actor
+from config.refusals import Refused
+from issuers.models import BlacklistEntry, Card, ListedNumber, OtaCommand
+from issuers.services import commands
+
+
+class CardBlockedAlready(Refused):
+    code = "card_blocked_already"
+    status = 409
+    title = "The card is blocked already"
+
+
+class CardNotBlocked(Refused):
+    code = "card_not_blocked"
+    status = 409
+    title = "The card is not blocked"
+
+
+class CardClosed(Refused):
+    code = "card_closed"
+    status = 409
+    title = "The card is closed"
+
+
+class ReasonUnknown(Refused):
+    code = "reason_unknown"
+    title = "Unknown blacklist reason"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """What a block or an unblock wrote: the card's entry, and a command per phone with the card."""
+
+    entry: BlacklistEntry
+    commands: list[OtaCommand]
+
+
+@transaction.atomic
+def block(*, card: Card, reason: str, at: datetime, actor: Actor, note: str = "") -> Blocked:
+    """List ``card`` and queue the command that freezes it on its phones.
+
+    Its list numbers wait for the next version, which :func:`publish` makes. Only the card's row is
+    locked: payments read it again, nothing else has to be told.
+
+    :raises ReasonUnknown: ``reason`` is none of ``BlacklistEntry.Reason``
+    :raises CardBlockedAlready: it is blocked
+    :raises CardClosed: it is closed
+    """
+    if reason not in BlacklistEntry.Reason.values:
+        raise ReasonUnknown(f"{reason!r} is none of {', '.join(BlacklistEntry.Reason.values)}.")
+    held = _lock(card)
+    if held.state == Card.State.BLOCKED:
+        raise CardBlockedAlready
+    held.transition(Card.State.BLOCKED)
+    entry = open_entry(card=held, reason=reason, note=note, at=at, actor=actor)
+    queued = commands.queue(card=held, action=OtaCommand.Action.BLOCK, at=at, entry=entry)
+    _record(held, action="blacklist.block", at=at, actor=actor, entry=entry)
+    return Blocked(entry=entry, commands=queued)
+
+
+@transaction.atomic
+def unblock(*, card: Card, at: datetime, actor: Actor, reason: str = "") -> Blocked:
+    """Lift ``card`` off the list and queue the command that makes it usable again on its phones.
+
+    Numbers that no reader was ever given vanish; the others leave with the next version. The
+    owner's own freeze stays.
+
+    :raises CardNotBlocked: it is not blocked
+    :raises CardClosed: it is closed
+    """
+    held = _lock(card)
+    if held.state != Card.State.BLOCKED:
+        raise CardNotBlocked
+    held.transition(Card.State.ACTIVE)
+    entry = held.blacklist_entries.get(lifted_at=None)
+    entry.lifted_at, entry.lifted_by = at, actor.name
+    entry.save(update_fields=["lifted_at", "lifted_by"])
+    # In this order: what a publication numbers between the two statements is still found.
+    ListedNumber.objects.filter(entry=entry, added_in=None).delete()
+    ListedNumber.objects.filter(entry=entry, removed_in=None).update(leaving=True)
+    queued = commands.queue(card=held, action=OtaCommand.Action.UNBLOCK, at=at, entry=entry)
+    _record(held, action="blacklist.unblock", at=at, actor=actor, entry=entry, reason=reason)
+    return Blocked(entry=entry, commands=queued)
+
+
+def open_entry(
+    *, card: Card, reason: str, note: str, at: datetime, actor: Actor
+) -> BlacklistEntry:
+    """Begin the time on the list of a card whose row the caller has locked."""
+    entry = BlacklistEntry.objects.create(
+        card=card,
+        issuer=card.issuer,
+        reason=reason,
+        note=note,
+        listed_by=actor.name,
+        listed_at=at,
+    )
+    list_numbers(entry=entry, at=at)
+    return entry
+
+
+def list_numbers(*, entry: BlacklistEntry, at: datetime) -> None:
+    """Put every list number of the entry's card on the list whose certificate lives at ``at``.
+
+    A number that was about to leave simply stays, so no reader ever sees it go. The caller has
+    locked the card's row.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO issuers_listednumber (issuer_id, entry_id, list_number, leaves_at, leaving)
+            SELECT issuer_id, %s, list_number, expires_at, FALSE FROM issuers_credential
+             WHERE card_id = %s AND expires_at > %s ORDER BY list_number
+            ON CONFLICT (issuer_id, list_number) WHERE removed_in IS NULL
+            DO UPDATE SET entry_id = excluded.entry_id, leaving = FALSE
+            """,
+            [entry.pk, entry.card_id, at],
+        )
+
+
+def _lock(card: Card) -> Card:
+    held = (
+        Card.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("issuer")
+        .get(pk=card.pk)
+    )
+    if held.state == Card.State.CLOSED:
+        raise CardClosed
+    return held
+
+
+def _record(
+    card: Card,
+    *,
+    action: str,
+    at: datetime,
+    actor: Actor,
+    entry: BlacklistEntry,
+    reason: str = "",
+) -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        subject_kind="card",
+        subject=card.reference,
+        tenant=card.issuer.reference,
+        at=at,
+        reason=reason or entry.note,
+        after={"state": card.state, "reason": entry.reason, "ota_version": card.ota_version},
+    )

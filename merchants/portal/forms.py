@@ -1,0 +1,116 @@
+"""What people type to set a shop up."""
+
+from zoneinfo import available_timezones
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from config import money
+from config.models.devices import DeviceKind
+from config.refusals import Refused
+from merchants.models import Merchant, Store
+
+CURRENCIES = ["KRW", "USD", "EUR", "JPY", "CNY", "GBP", "KWD"]
+KINDS = [
+    (DeviceKind.READER, _("Card reader")),
+    (DeviceKind.TERMINAL, _("Terminal")),
+    (DeviceKind.ATM, _("ATM")),
+    (DeviceKind.RELAY, _("Relay")),
+]
+
+
+def _zones() -> list[tuple[str, str]]:
+    return [(zone, zone) for zone in sorted(available_timezones()) if "/" in zone]
+
+
+class MerchantForm(forms.ModelForm[Merchant]):
+    """What may change of a merchant."""
+
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"),
+        choices=_zones,
+        initial="Asia/Seoul",
+        help_text=_("Decides which business day a payment belongs to."),
+    )
+    blacklist_max_age_h = forms.IntegerField(
+        label=_("Oldest blacklist, hours"),
+        min_value=1,
+        max_value=24 * 7,
+        initial=24,
+        help_text=_("A reader with an older list approves nothing offline."),
+    )
+
+    class Meta:
+        model = Merchant
+        fields = ["name", "mcc"]
+        labels = {"name": _("Name"), "mcc": _("Merchant category code")}
+        help_texts = {"mcc": _("Four digits, ISO 18245.")}
+
+
+class NewMerchantForm(forms.Form):
+    """A merchant to be added; the currency can never change later."""
+
+    name = forms.CharField(label=_("Name"), max_length=80)
+    currency = forms.ChoiceField(
+        label=_("Currency"),
+        choices=[(code, code) for code in CURRENCIES],
+        help_text=_("Stays for ever: a merchant is paid out in one currency."),
+    )
+    time_zone = forms.ChoiceField(label=_("Time zone"), choices=_zones, initial="Asia/Seoul")
+
+
+class StoreForm(forms.Form):
+    """A store's name and place."""
+
+    name = forms.CharField(label=_("Name"), max_length=80)
+    address = forms.CharField(label=_("Address"), max_length=200, required=False)
+
+
+class EnrolForm(forms.Form):
+    """Which device will be enrolled, and where it will stand."""
+
+    kind = forms.ChoiceField(label=_("Kind"), choices=KINDS)
+    store = forms.ModelChoiceField(
+        label=_("Store"), queryset=Store.objects.none(), to_field_name="reference"
+    )
+
+    def __init__(self, *args: object, merchant: Merchant, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        choice = self.fields["store"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset = merchant.stores.filter(closed_at=None).order_by("name")
+
+
+class EquipmentForm(forms.Form):
+    """A device's name, place and offline limits."""
+
+    name = forms.CharField(label=_("Name"), max_length=80)
+    store = forms.ModelChoiceField(
+        label=_("Store"), queryset=Store.objects.none(), to_field_name="reference"
+    )
+    capacity = forms.IntegerField(
+        label=_("Stored payments, at most"), min_value=1, max_value=500, initial=500
+    )
+    max_unsent = forms.CharField(
+        label=_("Unsent sum, at most"),
+        help_text=_("Beyond it the reader approves nothing offline until it has sent its batch."),
+    )
+
+    def __init__(self, *args: object, merchant: Merchant, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.currency = merchant.currency
+        choice = self.fields["store"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset = merchant.stores.filter(closed_at=None).order_by("name")
+
+    def clean_max_unsent(self) -> int:
+        try:
+            return money.parse(self.cleaned_data["max_unsent"], self.currency)
+        except Refused as refusal:
+            raise forms.ValidationError(refusal.detail, code=refusal.code) from None
+
+
+class ApiKeyForm(forms.Form):
+    """What a key is for."""
+
+    name = forms.CharField(label=_("What uses this key"), max_length=80)

@@ -1,0 +1,172 @@
+"""The judgement of one offline record: pure, in the order of protocol §5, the first reason wins.
+
+Times are epoch seconds, amounts minor units, caps and counts inclusive, times half-open.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from settlement.rules import liability
+from settlement.rules.facts import (
+    CARDHOLDER,
+    Bearer,
+    Genuine,
+    History,
+    Liability,
+    Sale,
+    Seen,
+    Taken,
+)
+from wallets.wire import OfflineRecord, RecordKind, Verification
+
+_AHEAD_S: Final = 5 * 60
+_OLDEST_S: Final = 8 * 24 * 3600
+
+
+class Reason(StrEnum):
+    """Why a record was rejected; ``ALREADY_POSTED`` alone stands beside POSTED."""
+
+    UNKNOWN_CARD = "unknown_card"
+    CERTIFICATE_UNKNOWN = "certificate_unknown"
+    RECORD_SIGNATURE = "record_signature"
+    WRONG_READER = "wrong_reader"
+    FUTURE_TIME = "future_time"
+    TOO_LATE = "too_late"
+    DUPLICATE_ATC = "duplicate_atc"
+    OVER_PROFILE = "over_profile"
+    SALE_UNKNOWN = "sale_unknown"
+    SALE_VOIDED = "sale_voided"
+    ALREADY_POSTED = "already_posted"
+
+
+class Gap(NamedTuple):
+    """ATCs between the highest one posted and this one: another reader's, or lost."""
+
+    first: int
+    last: int
+
+
+class Verdict(NamedTuple):
+    """What becomes of a record. ``reason`` is empty where it simply posts."""
+
+    posted: bool
+    reason: str = ""
+    liability: Liability = CARDHOLDER
+    gap: Gap | None = None
+    sale: Sale | None = None  # a void's
+    payment_id: int | None = None  # of the payment that was posted before
+
+
+def judge(taken: Taken, history: History) -> Verdict:
+    """Return the verdict on one record, by the facts alone; nothing is changed."""
+    if taken.record is None:
+        return Verdict(posted=False, reason=Reason.RECORD_SIGNATURE)
+    for reason, fails in _CHECKS:
+        if fails(taken, taken.record):
+            return Verdict(posted=False, reason=reason)
+    genuine = genuine_of(taken)
+    seen = history.seen.get((genuine.credential.credential_id, genuine.record.atc))
+    if seen is not None:
+        return _again(genuine, seen, history)
+    if genuine.record.kind is RecordKind.VOID:
+        return _judge_void(genuine, history)
+    if _over_profile(genuine):
+        return Verdict(posted=False, reason=Reason.OVER_PROFILE)
+    return Verdict(
+        posted=True, liability=liability.of(genuine, history), gap=_gap(genuine, history)
+    )
+
+
+def genuine_of(taken: Taken) -> Genuine:
+    """Return ``taken`` with what a record has that posted, or failed only after its own checks."""
+    assert taken.record is not None, "the record could not be read"
+    assert taken.card is not None, "the card is unknown"
+    assert taken.credential is not None, "the certificate is unknown"
+    return Genuine(taken, taken.record, taken.card, taken.credential)
+
+
+def _unknown_card(taken: Taken, _record: OfflineRecord) -> bool:
+    return taken.card is None
+
+
+def _certificate_unknown(taken: Taken, _record: OfflineRecord) -> bool:
+    card, credential = taken.card, taken.credential
+    return card is None or credential is None or credential.card_id != card.card_id
+
+
+def _record_signature(taken: Taken, _record: OfflineRecord) -> bool:
+    return not taken.genuine
+
+
+def _wrong_reader(taken: Taken, record: OfflineRecord) -> bool:
+    return record.reader != taken.reader.reference
+
+
+def _future_time(taken: Taken, record: OfflineRecord) -> bool:
+    return record.at > taken.arrived_at + _AHEAD_S
+
+
+def _too_late(taken: Taken, record: OfflineRecord) -> bool:
+    return record.at < taken.arrived_at - _OLDEST_S or record.at < taken.reader.enrolled_at
+
+
+_CHECKS: Final[tuple[tuple[Reason, Callable[[Taken, OfflineRecord], bool]], ...]] = (
+    (Reason.UNKNOWN_CARD, _unknown_card),
+    (Reason.CERTIFICATE_UNKNOWN, _certificate_unknown),
+    (Reason.RECORD_SIGNATURE, _record_signature),
+    (Reason.WRONG_READER, _wrong_reader),
+    (Reason.FUTURE_TIME, _future_time),
+    (Reason.TOO_LATE, _too_late),
+)
+
+
+def _again(genuine: Genuine, seen: Seen, history: History) -> Verdict:
+    """Judge a second record under an ATC: the payload decides, not the envelope.
+
+    Another payload is a clone's: rejected, and the loss is the issuer's unless this shop's reader
+    broke its rules.
+    """
+    if seen.digest == genuine.taken.digest:
+        return Verdict(posted=True, reason=Reason.ALREADY_POSTED, payment_id=seen.payment_id)
+    borne = liability.of(genuine, history)
+    if borne.bearer is Bearer.CARDHOLDER:
+        borne = Liability(Bearer.ISSUER, Reason.DUPLICATE_ATC)
+    return Verdict(
+        posted=False, reason=Reason.DUPLICATE_ATC, liability=borne, payment_id=seen.payment_id
+    )
+
+
+def _over_profile(genuine: Genuine) -> bool:
+    record, profile = genuine.record, genuine.credential.profile
+    return (
+        record.currency != profile.currency
+        or record.amount > profile.per_payment_cap
+        or record.uses > profile.upper_uses
+        or record.cumulative > profile.cumulative_cap
+        or record.at >= min(genuine.credential.expires, profile.contact_by)
+        or (record.verified is Verification.NONE and record.amount > profile.unverified_cap)
+    )
+
+
+def _judge_void(genuine: Genuine, history: History) -> Verdict:
+    """Judge a void: it takes back one sale, whole, that this reader made and nothing undid."""
+    record = genuine.record
+    sale = history.sales.get((genuine.counter, record.voided_atc or 0))
+    same = (genuine.taken.reader.device_id, record.amount, record.currency)
+    if sale is None or (sale.reader_id, sale.amount_minor, sale.currency) != same:
+        return Verdict(posted=False, reason=Reason.SALE_UNKNOWN)
+    if sale.voided:
+        return Verdict(posted=False, reason=Reason.SALE_VOIDED)
+    return Verdict(
+        posted=True,
+        liability=sale.liability,
+        gap=_gap(genuine, history),
+        sale=sale,
+        payment_id=sale.payment_id,
+    )
+
+
+def _gap(genuine: Genuine, history: History) -> Gap | None:
+    newest, atc = history.newest.get(genuine.counter, 0), genuine.record.atc
+    return Gap(newest + 1, atc - 1) if atc > newest + 1 else None

@@ -1,0 +1,195 @@
+"""What a batch proves by itself: decoded, its cards looked up, every signature verified.
+
+None of it can change once the batch was accepted, so all of it happens before the first lock.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from config.wire import cose
+from config.wire.errors import WireError
+from issuers import models as issuers
+from issuers.wire import CardCertificate
+from merchants.wire import Batch as SignedBatch
+from merchants.wire import BatchEntry
+from settlement.models import Batch
+from settlement.rules.facts import Card, Credential, Reader, Taken
+from wallets.wire import OfflineRecord
+
+
+class Evidence(NamedTuple):
+    """A batch with its records as taken, ready to be judged."""
+
+    batch_id: int
+    reference: str
+    sequence: int
+    reader: Reader
+    records: list[Taken]
+
+
+class _Read(NamedTuple):
+    entry: BatchEntry
+    record: OfflineRecord | None
+    digest: bytes
+
+
+class _Stored(NamedTuple):
+    pk: int
+    reference: str
+    sequence: int
+    content: bytes
+    received_at: datetime
+    device_id: int
+    device: str
+    enrolled_at: datetime
+    merchant_id: int
+    merchant: str
+    time_zone: str
+    store_id: int
+    store: str
+
+
+_STORED_FIELDS = (
+    "pk",
+    "reference",
+    "sequence",
+    "content",
+    "received_at",
+    "device_id",
+    "device__reference",
+    "device__enrolled_at",
+    "merchant_id",
+    "merchant__reference",
+    "merchant__time_zone",
+    "device__equipment__store_id",
+    "device__equipment__store__reference",
+)
+
+
+def gather(*, batch_ids: Sequence[int]) -> list[Evidence]:
+    """
+    Return the evidence of these accepted batches, in the order of their ids.
+
+    Three queries, whatever their size, and one signature check per record.
+    """
+    rows = Batch.objects.filter(pk__in=batch_ids).order_by("pk").values_list(*_STORED_FIELDS)
+    opened = [(row, read_records(bytes(row.content))) for row in map(_Stored._make, rows)]
+    records = [read.record for _, reads in opened for read in reads if read.record is not None]
+    credentials = _credentials_of(records)
+    cards = _cards_of(records)
+    return [_evidence(row, reads, cards, credentials) for row, reads in opened]
+
+
+def read_records(content: bytes) -> list[_Read]:
+    """
+    Return the entries of a batch's bytes, each with its record, or None where that cannot be read.
+
+    :raises WireError: the bytes are no batch
+    """
+    batch = SignedBatch.of_payload(cose.parse(content).payload)
+    return [read_record(entry) for entry in batch.entries]
+
+
+def read_record(entry: BatchEntry) -> _Read:
+    """Return one entry with its record and the SHA-256 of what the card signed."""
+    try:
+        payload = cose.parse(entry.record).payload
+    except WireError:
+        return _Read(entry, None, hashlib.sha256(entry.record).digest())
+    digest = hashlib.sha256(payload).digest()
+    try:
+        return _Read(entry, OfflineRecord.of_payload(payload), digest)
+    except WireError:
+        return _Read(entry, None, digest)
+
+
+def _evidence(
+    row: _Stored,
+    reads: Iterable[_Read],
+    cards: Mapping[bytes, Card],
+    credentials: Mapping[bytes, Credential],
+) -> Evidence:
+    reader = Reader(
+        device_id=row.device_id,
+        reference=row.device,
+        enrolled_at=int(row.enrolled_at.timestamp()),
+        merchant_id=row.merchant_id,
+        merchant=row.merchant,
+        time_zone=row.time_zone,
+        store_id=row.store_id,
+        store=row.store,
+    )
+    arrived_at = int(row.received_at.timestamp())
+    taken = []
+    for place, (entry, record, digest) in enumerate(reads):
+        credential = credentials.get(record.certificate_serial) if record else None
+        taken.append(
+            Taken(
+                batch_id=row.pk,
+                place=place,
+                reader=reader,
+                arrived_at=arrived_at,
+                approval_code=entry.approval_code,
+                claimed_version=entry.blacklist_version,
+                record=record,
+                digest=digest,
+                card=cards.get(record.card_token) if record else None,
+                credential=credential,
+                genuine=credential is not None and _signed_by(credential, entry.record),
+            )
+        )
+    return Evidence(row.pk, row.reference, row.sequence, reader, taken)
+
+
+def _signed_by(credential: Credential, data: bytes) -> bool:
+    try:
+        cose.verify(data=data, public_key=credential.public_key)
+    except WireError:
+        return False
+    return True
+
+
+def _cards_of(records: Iterable[OfflineRecord]) -> dict[bytes, Card]:
+    rows = issuers.Card.objects.filter(token__in={record.card_token for record in records})
+    return {
+        bytes(token): Card._make(told)
+        for token, *told in rows.values_list(
+            "token",
+            "pk",
+            "last4",
+            "issuer_id",
+            "issuer__reference",
+            "account_id",
+            "account__reference",
+        )
+    }
+
+
+def _credentials_of(records: Iterable[OfflineRecord]) -> dict[bytes, Credential]:
+    rows = issuers.Credential.objects.filter(
+        serial__in={record.certificate_serial for record in records}, certificate__isnull=False
+    )
+    return {
+        bytes(serial): _credential(pk, card_id, phone_id, bytes(certificate or b""))
+        for serial, pk, card_id, phone_id, certificate in rows.values_list(
+            "serial", "pk", "card_id", "device_id", "certificate"
+        )
+    }
+
+
+# The portal's own signature stands under it since it was stored; what it states never changes.
+@lru_cache(maxsize=8192)
+def _credential(pk: int, card_id: int, phone_id: int, certificate: bytes) -> Credential:
+    stated = CardCertificate.peek(certificate)
+    return Credential(
+        credential_id=pk,
+        card_id=card_id,
+        phone_id=phone_id,
+        list_number=stated.list_number,
+        public_key=stated.public_key,
+        profile=stated.profile,
+        expires=stated.expires,
+    )

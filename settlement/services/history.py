@@ -1,0 +1,141 @@
+"""What was posted, listed and fetched before: loaded under the batches' locks, five queries."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from django.db import connection
+
+from settlement.rules.facts import Bearer, Genuine, History, Liability, Listing, Sale, Seen
+from wallets.wire import RecordKind
+
+
+def load(records: Sequence[Genuine]) -> History:
+    """
+    Return the history that judging ``records`` may ask for, as it stands now.
+
+    The sales that voids name are locked until the transaction ends, in the order of their ids.
+    """
+    history = History()
+    _load_seen(history, records)
+    _load_newest(history, records)
+    _load_sales(history, records)
+    _load_listings(history, records)
+    _load_fetched(history, records)
+    return history
+
+
+def _load_seen(history: History, records: Iterable[Genuine]) -> None:
+    asked = {(genuine.credential.credential_id, genuine.record.atc) for genuine in records}
+    for credential_id, atc, digest, payment_id in _rows(_SEEN, asked, width=2):
+        history.seen[credential_id, atc] = Seen(bytes(digest), payment_id)
+
+
+_SEEN = """
+SELECT a.credential_id, a.atc, a.payload_digest, a.payment_id
+  FROM unnest(%s::bigint[], %s::bigint[]) AS asked (credential_id, atc)
+  JOIN settlement_atcseen a USING (credential_id, atc)
+"""
+
+
+def _load_newest(history: History, records: Iterable[Genuine]) -> None:
+    asked = {genuine.counter for genuine in records}
+    for card_id, phone_id, atc in _rows(_NEWEST, asked, width=2):
+        history.newest[card_id, phone_id] = atc
+
+
+# A renewed certificate goes on counting where the one before stopped (protocol §5).
+_NEWEST = """
+SELECT c.card_id, c.device_id, max(newest.atc)
+  FROM unnest(%s::bigint[], %s::bigint[]) AS asked (card_id, device_id)
+  JOIN issuers_credential c USING (card_id, device_id)
+  CROSS JOIN LATERAL (
+      SELECT atc FROM settlement_atcseen a
+       WHERE a.credential_id = c.id ORDER BY atc DESC LIMIT 1
+  ) newest
+ GROUP BY c.card_id, c.device_id
+"""
+
+
+def _load_sales(history: History, records: Iterable[Genuine]) -> None:
+    asked = {
+        (*genuine.counter, genuine.record.voided_atc)
+        for genuine in records
+        if genuine.record.kind is RecordKind.VOID
+    }
+    for row in _rows(_SALES, asked, width=3):
+        card_id, phone_id, atc, payment_id, reader_id, amount_minor, currency, *rest = row
+        bearer, cause, state = rest
+        history.sales[(card_id, phone_id), atc] = Sale(
+            payment_id=payment_id,
+            posted=None,
+            reader_id=reader_id,
+            amount_minor=amount_minor,
+            currency=currency,
+            liability=Liability(Bearer(bearer), cause),
+            voided=state != "APPROVED",
+        )
+
+
+_SALES = """
+SELECT c.card_id, c.device_id, p.atc, p.id, p.device_id, p.amount_minor, p.currency,
+       p.bearer, p.bearer_cause, p.state
+  FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS asked (card_id, device_id, atc)
+  JOIN issuers_credential c USING (card_id, device_id)
+  JOIN settlement_payment p
+    ON p.credential_id = c.id AND p.atc = asked.atc AND p.channel = 'OFFLINE'
+ ORDER BY p.id
+   FOR UPDATE OF p
+"""
+
+
+def _load_listings(history: History, records: Iterable[Genuine]) -> None:
+    asked = {(genuine.card.card_id,) for genuine in records}
+    entries: dict[int, Listing] = {}
+    for entry_id, card_id, listed_at, lifted_at, *listed in _rows(_LISTINGS, asked, width=1):
+        if entry_id not in entries:
+            entries[entry_id] = Listing(
+                listed_at.timestamp(), lifted_at and lifted_at.timestamp(), {}
+            )
+            history.listings.setdefault(card_id, []).append(entries[entry_id])
+        list_number, added_in, removed_in = listed
+        entries[entry_id].versions[list_number] = (added_in, removed_in)
+
+
+_LISTINGS = """
+SELECT e.id, e.card_id, e.listed_at, e.lifted_at, n.list_number, n.added_in, n.removed_in
+  FROM unnest(%s::bigint[]) AS asked (card_id)
+  JOIN issuers_blacklistentry e USING (card_id)
+  LEFT JOIN issuers_listednumber n ON n.entry_id = e.id
+"""
+
+
+def _load_fetched(history: History, records: Iterable[Genuine]) -> None:
+    asked = {
+        (genuine.taken.reader.device_id, genuine.card.issuer_id, genuine.record.at)
+        for genuine in records
+        if genuine.card.card_id in history.listings
+    }
+    for reader_id, issuer_id, at, version in _rows(_FETCHED, asked, width=3):
+        history.fetched[reader_id, issuer_id, at] = version
+
+
+_FETCHED = """
+SELECT asked.device_id, asked.issuer_id, asked.at, newest.version
+  FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS asked (device_id, issuer_id, at)
+  CROSS JOIN LATERAL (
+      SELECT version FROM issuers_blacklistdownload d
+       WHERE d.device_id = asked.device_id AND d.issuer_id = asked.issuer_id
+         AND d.at <= to_timestamp(asked.at)
+       ORDER BY d.at DESC LIMIT 1
+  ) newest
+"""
+
+
+def _rows(statement: str, asked: set[Any], *, width: int) -> list[tuple[Any, ...]]:
+    """Run ``statement`` with one array per column of what is asked, sorted."""
+    columns: Final = [list(column) for column in zip(*sorted(asked), strict=True)] or [
+        [] for _ in range(width)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, columns)
+        return list(cursor.fetchall())

@@ -1,0 +1,204 @@
+"""The double-entry ledger: post set-based, read balances, prove that it adds up."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import connection, transaction
+from django.db.models import Q, Sum
+
+from config.refusals import Refused
+from settlement.models import LedgerAccount, Posting, Transfer
+from settlement.services import copying
+
+
+class CurrenciesDiffer(Refused):
+    code = "currencies_differ"
+    title = "A transfer stays in one currency"
+
+
+class Key(NamedTuple):
+    """What makes a ledger account: its kind, the owner's reference, the currency (ISO 4217)."""
+
+    kind: str
+    owner: str
+    currency: str
+
+
+class Draft(NamedTuple):
+    """A transfer to be posted: ``amount_minor`` from the debit account to the credit account."""
+
+    code: str
+    debit: Key
+    credit: Key
+    amount_minor: int
+    payment_id: int | None = None
+
+
+@transaction.atomic
+def post_many(*, kind: str, transfers: Sequence[Draft], at: datetime) -> Posting:
+    """
+    Post ``transfers`` together and return the posting: all of them enter the ledger, or none.
+
+    Four statements, whatever their number. Accounts are made when first named. The database checks
+    at commit that what went in is what the posting says.
+
+    :raises CurrenciesDiffer: the two accounts of a transfer are of different currencies
+    :raises IntegrityError: an amount below 1, or debit and credit are one account
+    """
+    for draft in transfers:
+        if draft.debit.currency != draft.credit.currency:
+            raise CurrenciesDiffer(f"{draft.debit} and {draft.credit}")
+    ids = accounts_for(key for draft in transfers for key in (draft.debit, draft.credit))
+    posting = Posting.objects.create(
+        kind=kind,
+        posted_at=at,
+        transfer_count=len(transfers),
+        transfer_sum=sum(draft.amount_minor for draft in transfers),
+    )
+    copying.insert(
+        model=Transfer,
+        fields=_TRANSFER_FIELDS,
+        rows=(_row(posting.pk, draft, ids) for draft in transfers),
+    )
+    return posting
+
+
+_TRANSFER_FIELDS = (
+    "posting_id",
+    "code",
+    "debit_id",
+    "credit_id",
+    "amount_minor",
+    "currency",
+    "payment_id",
+)
+
+
+def _row(posting_id: int, draft: Draft, ids: dict[Key, int]) -> tuple[object, ...]:
+    return (
+        posting_id,
+        draft.code,
+        ids[draft.debit],
+        ids[draft.credit],
+        draft.amount_minor,
+        draft.debit.currency,
+        draft.payment_id,
+    )
+
+
+def accounts_for(keys: Iterable[Key]) -> dict[Key, int]:
+    """
+    Return the id of each account named, making those that are new, in one statement.
+
+    New ones are made in the order of their keys, so that two postings never wait for each other in
+    a circle. An account that another posting made meanwhile is found by asking once more.
+    """
+    wanted = sorted(set(keys))
+    found: dict[Key, int] = {}
+    while len(found) < len(wanted):
+        with connection.cursor() as cursor:
+            cursor.execute(_ACCOUNTS, [list(column) for column in zip(*wanted, strict=True)])
+            for account_id, kind, owner, currency in cursor.fetchall():
+                found[Key(kind, owner, currency)] = account_id
+    return found
+
+
+_ACCOUNTS = """
+WITH wanted AS (
+    SELECT * FROM unnest(%s::varchar[], %s::varchar[], %s::varchar[]) AS w (kind, owner, currency)
+), found AS (
+    SELECT a.id, a.kind, a.owner, a.currency
+      FROM wanted JOIN settlement_ledgeraccount a USING (kind, owner, currency)
+), made AS (
+    INSERT INTO settlement_ledgeraccount (kind, owner, currency)
+    SELECT kind, owner, currency FROM wanted
+    EXCEPT SELECT kind, owner, currency FROM found
+    ORDER BY kind, owner, currency
+    ON CONFLICT DO NOTHING
+    RETURNING id, kind, owner, currency
+)
+SELECT * FROM found UNION ALL SELECT * FROM made
+"""
+
+
+def balance_of(account: LedgerAccount) -> int:
+    """Return credits less debits in minor units: what the account's owner is owed by the system."""
+    sums = Transfer.objects.filter(Q(debit=account) | Q(credit=account)).aggregate(
+        credits=Sum("amount_minor", filter=Q(credit=account), default=0),
+        debits=Sum("amount_minor", filter=Q(debit=account), default=0),
+    )
+    return int(sums["credits"] - sums["debits"])
+
+
+def balances(*, kind: str) -> dict[Key, int]:
+    """Return credits less debits of every account of ``kind``, in minor units."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BALANCES, [kind])
+        return {
+            Key(kind, owner, currency): int(minor) for owner, currency, minor in cursor.fetchall()
+        }
+
+
+_BALANCES = """
+SELECT a.owner, a.currency,
+       COALESCE((SELECT sum(amount_minor) FROM settlement_transfer WHERE credit_id = a.id), 0)
+     - COALESCE((SELECT sum(amount_minor) FROM settlement_transfer WHERE debit_id = a.id), 0)
+  FROM settlement_ledgeraccount a WHERE a.kind = %s
+"""
+
+
+def check() -> list[str]:
+    """
+    Return what is wrong with the ledger, one line each; an empty list means it holds.
+
+    Debits equal credits per currency; each posting holds what it says; each card account's position
+    as the issuer keeps it equals its ledger account.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_CHECK)
+        return [str(row[0]) for row in cursor.fetchall()]
+
+
+_CHECK = """
+WITH legs AS (
+    SELECT debit_id AS account, currency, -amount_minor AS minor FROM settlement_transfer
+    UNION ALL
+    SELECT credit_id, currency, amount_minor FROM settlement_transfer
+), sums AS (
+    SELECT account, currency, sum(minor) AS minor FROM legs GROUP BY account, currency
+)
+SELECT format('%s does not add up: %s', a.currency, sum(s.minor))
+  FROM sums s JOIN settlement_ledgeraccount a ON a.id = s.account
+ GROUP BY a.currency HAVING sum(s.minor) <> 0
+UNION ALL
+SELECT format('account %s %s %s holds transfers of %s', a.kind, a.owner, a.currency, s.currency)
+  FROM sums s JOIN settlement_ledgeraccount a ON a.id = s.account WHERE a.currency <> s.currency
+UNION ALL
+SELECT format('posting %s says %s transfers of %s', p.id, p.transfer_count, p.transfer_sum)
+  FROM settlement_posting p LEFT JOIN settlement_transfer t ON t.posting_id = p.id
+ GROUP BY p.id
+HAVING count(t.id) <> p.transfer_count OR COALESCE(sum(t.amount_minor), 0) <> p.transfer_sum
+UNION ALL
+SELECT format('account %s: position %s, ledger %s', c.reference, c.balance_minor, l.minor)
+  FROM issuers_account c
+  LEFT JOIN (SELECT a.owner, sum(s.minor) AS minor
+               FROM sums s JOIN settlement_ledgeraccount a ON a.id = s.account
+              WHERE a.kind = 'CARDHOLDER' GROUP BY a.owner) l ON l.owner = c.reference
+ WHERE c.balance_minor <> COALESCE(l.minor, 0)
+"""
+
+
+def digest() -> str:
+    """Return the SHA-256 (hex) over every transfer in order: two equal ledgers, equal digests."""
+    state = hashlib.sha256()
+    for line in _lines():
+        state.update(line.encode() + b"\n")
+    return state.hexdigest()
+
+
+def _lines() -> Iterator[str]:
+    rows = Transfer.objects.order_by("id").select_related("debit", "credit")
+    for row in rows.iterator(chunk_size=5000):
+        yield f"{row.posting_id} {row.code} {row.amount_minor} {row.debit} {row.credit}"
