@@ -4,13 +4,12 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils.crypto import salted_hmac
 from django.utils.module_loading import import_string
-from django.utils.translation import gettext_lazy as _
 
 from config import audit, devices, references, signatures
 from config.audit import Actor
@@ -36,20 +35,20 @@ PREFIX: Final = {
 
 
 class EnrolmentCodeInvalid(Refused):
-    code: ClassVar[str] = "enrolment_code_invalid"
-    title = _("The enrolment code does not fit")
+    code = "enrolment_code_invalid"
+    title = "The enrolment code does not fit"
 
 
 class EnrolmentLocked(Refused):
-    code: ClassVar[str] = "enrolment_locked"
-    status: ClassVar[int] = 429
-    title = _("Too many wrong enrolment codes from this address")
+    code = "enrolment_locked"
+    status = 429
+    title = "Too many wrong enrolment codes from this address"
 
 
 class PublicKeyTaken(Refused):
-    code: ClassVar[str] = "public_key_taken"
-    status: ClassVar[int] = 409
-    title = _("The key is another device's; make a new one")
+    code = "public_key_taken"
+    status = 409
+    title = "The key is another device's; make a new one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +101,14 @@ def make_code(*, kind: str, owner: str, actor: Actor, at: datetime, store: str =
 
 
 def redeem(
-    *, code: str, kind: str, name: str, key: NewKey, body: dict[str, Any], address: str, at: datetime
+    *,
+    code: str,
+    kind: str,
+    name: str,
+    key: NewKey,
+    body: dict[str, Any],
+    address: str,
+    at: datetime,
 ) -> Enrolled:
     """
     Make the holder of ``key`` a device, once per code.

@@ -12,7 +12,6 @@ class Refused(Exception):
     code: ClassVar[str] = "refused"
     status: ClassVar[int] = 422
     title: ClassVar[str] = "Refused"
-    keeps_effects: ClassVar[bool] = False  # True where the refusal counted something that must stay
 
     def __init__(self, detail: str = "", **extra: object) -> None:
         super().__init__(detail or self.title)

@@ -26,6 +26,8 @@ RNS_HOST = env.str("PAYDESK_RNS_HOST", default="127.0.0.1")
 RNS_PORT = env.int("PAYDESK_RNS_PORT", default=9100)
 ALLOWED_HOSTS = env.list("PAYDESK_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = [ORIGIN]
+# How many proxies of ours stand in front and append to X-Forwarded-For.
+PROXIES = env.int("PAYDESK_PROXIES", default=0)
 SECURE = ORIGIN.startswith("https://")
 
 # Lifetimes in seconds (protocol §2-§7); `up --ttl NAME=SECONDS` shortens them for tests.
@@ -168,6 +170,7 @@ AXES_COOLOFF_TIME = 0.5
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_CALLABLE = "config.portal.sign_in.locked_out"
+AXES_CLIENT_IP_CALLABLE = "config.people.access.address_of"
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 
@@ -178,6 +181,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_IDLE_S = 3600  # NIST SP 800-63B-4 AAL2: one hour idle
+CSRF_FAILURE_VIEW = "config.faults.form_expired"
 CSRF_COOKIE_NAME = "__Host-paydesk-csrf" if SECURE else "paydesk-csrf"
 SECURE_SSL_REDIRECT = SECURE
 SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
@@ -209,7 +213,7 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = env.str("PAYDESK_STATIC_ROOT", default=str(DATA_DIR / "static"))
-WHITENOISE_USE_FINDERS = env.bool("PAYDESK_STATIC_FROM_SOURCE", default=DEMO)
+WHITENOISE_USE_FINDERS = env.bool("PAYDESK_STATIC_FROM_SOURCE", default=not SECURE)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -227,7 +231,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["config.api.parsers.StrictJSON"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.api.schema.Schema",
     "EXCEPTION_HANDLER": "config.api.problems.handle",
     "UNAUTHENTICATED_USER": None,
     "COERCE_DECIMAL_TO_STRING": False,
@@ -238,6 +242,12 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {"DeviceKind": "config.models.devices.DeviceKind"},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.api.schema.add_problems",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -253,6 +263,39 @@ ENROLMENT_OWNERS = {
     "ATM": "merchants.services.equipment.enrol",
     "RELAY": "merchants.services.equipment.enrol",
 }
+# ``(*, owner: str, store: str) -> None`` refuses an owner or store that is not there.
+ENROLMENT_OWNER_CHECKS = {
+    "PHONE": "wallets.services.customers.refuse_unknown",
+    "TERMINAL": "merchants.services.merchants.refuse_unknown",
+    "READER": "merchants.services.merchants.refuse_unknown",
+    "ATM": "merchants.services.merchants.refuse_unknown",
+    "RELAY": "merchants.services.merchants.refuse_unknown",
+}
+# ``(*, device: Device) -> None`` refuses a device whose owner may not act now (protocol §3).
+DEVICE_OWNER_CHECKS = {
+    "TERMINAL": "merchants.services.equipment.refuse_suspended",
+    "READER": "merchants.services.equipment.refuse_suspended",
+    "ATM": "merchants.services.equipment.refuse_suspended",
+    "RELAY": "merchants.services.equipment.refuse_suspended",
+}
+# ``(*, device: Device) -> dict``: the limits of its kind in ``GET /device/config``.
+DEVICE_LIMITS = {
+    "PHONE": "wallets.services.phones.limits_of",
+    "TERMINAL": "merchants.services.equipment.limits_of",
+    "READER": "merchants.services.equipment.limits_of",
+    "ATM": "merchants.services.equipment.limits_of",
+    "RELAY": "merchants.services.equipment.limits_of",
+}
+API_KEY_LOOKUP = "merchants.services.api_keys.look_up"
+SOCKET_ROUTES = ["settlement.sockets", "wallets.sockets"]
+# The parts that ``/healthz`` asks for: what this installation runs.
+EXPECTED_PARTS = env.list("PAYDESK_PARTS", default=["database", "broker"])
+# Our own reverse proxies in front: whose X-Forwarded-For entry to believe.
+PROXIES = env.int("PAYDESK_PROXIES", default=0)
+# Whom people work for: rows with ``reference``, ``name`` and ``time_zone``.
+TENANT_MODELS = {"ISSUER": "issuers.Issuer", "MERCHANT": "merchants.Merchant"}
+# What stands on a person's first page: modules with ``tiles`` and ``attention``.
+HOME = ["config.portal.desk"]
 NAV = [
     "issuers.portal.nav.items",
     "merchants.portal.nav.items",
@@ -277,11 +320,16 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "global_keyprefix": env.str("PAYDESK_CHANNEL_PREFIX", default="paydesk") + ":",
 }
 CELERY_BEAT_SCHEDULE = {
-    "heartbeat": {"task": "config.tasks.beat_worker", "schedule": 5.0},
+    "heartbeat": {
+        "task": "config.tasks.beat_worker",
+        "schedule": 5.0,
+        "options": {"expires": 10},  # what lay in a queue for longer proves nothing
+    },
     "publish-blacklists": {"task": "issuers.tasks.publish_waiting", "schedule": 3.0},
     "push-commands": {"task": "issuers.tasks.push_due", "schedule": 5.0},
     "post-batches": {"task": "settlement.tasks.post_waiting", "schedule": 2.0},
     "release-reserves": {"task": "issuers.tasks.release_reserves", "schedule": 600.0},
+    "run-imports": {"task": "issuers.tasks.run_imports", "schedule": 3.0},
     "forget-nonces": {"task": "config.tasks.forget_expired", "schedule": 300.0},
 }
 
@@ -292,5 +340,6 @@ else:
 DEFAULT_FROM_EMAIL = env.str("PAYDESK_MAIL_FROM", default="paydesk@localhost")
 
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
-LOGGING_CONFIG = None
+LOGGING_CONFIG = "config.logs.configure"
+LOGGING = {"level": env.str("PAYDESK_LOG_LEVEL", default="INFO")}
 SILENCED_SYSTEM_CHECKS: list[str] = []

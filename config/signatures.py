@@ -7,12 +7,10 @@ The same check serves the API and the handshakes of sockets; the form of a signa
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
 
 from django.conf import settings
 from django.db import connection
 from django.utils.module_loading import import_string
-from django.utils.translation import gettext_lazy as _
 
 from config import devices
 from config.models import Device
@@ -26,21 +24,21 @@ SKEW = timedelta(seconds=60)
 
 
 class SignatureInvalid(Refused):
-    code: ClassVar[str] = "signature_invalid"
-    status: ClassVar[int] = 401
-    title = _("The request is not signed by a device we know")
+    code = "signature_invalid"
+    status = 401
+    title = "The request is not signed by a device we know"
 
 
 class SignatureExpired(Refused):
-    code: ClassVar[str] = "signature_expired"
-    status: ClassVar[int] = 401
-    title = _("The signature's time is too far from ours")
+    code = "signature_expired"
+    status = 401
+    title = "The signature's time is too far from ours"
 
 
 class SignatureReplayed(Refused):
-    code: ClassVar[str] = "signature_replayed"
-    status: ClassVar[int] = 401
-    title = _("The signature was used before")
+    code = "signature_replayed"
+    status = 401
+    title = "The signature was used before"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +92,7 @@ def verify_new_key(*, signed: SignedRequest, public_key: bytes, at: datetime) ->
     return NewKey(public_key=public_key, signed=signed)
 
 
-def read(
-    *, method: str, target_uri: str, headers: Mapping[str, str], body: bytes
-) -> SignedRequest:
+def read(*, method: str, target_uri: str, headers: Mapping[str, str], body: bytes) -> SignedRequest:
     """
     Return a request's signature taken apart.
 

@@ -12,3 +12,8 @@ urlpatterns = [
     path("merchant/", include("merchants.portal.urls")),
     path("", include("settlement.portal.urls")),
 ]
+
+handler400 = "config.faults.bad_request"
+handler403 = "config.faults.forbidden"
+handler404 = "config.faults.not_found"
+handler500 = "config.faults.server_error"

@@ -27,9 +27,9 @@ __all__ = ["ApiKey", "DevicePrincipal", "DeviceSignature", "KeyPrincipal", "veri
 
 
 class ApiKeyInvalid(Refused):
-    code: ClassVar[str] = "api_key_invalid"
-    status: ClassVar[int] = 401
-    title = _("The API key is not known")
+    code = "api_key_invalid"
+    status = 401
+    title = "The API key is not known"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

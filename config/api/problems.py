@@ -78,8 +78,8 @@ def _of_refusal(refusal: Refused) -> Problem:
     return Problem(
         status=refusal.status,
         code=refusal.code,
-        title=str(refusal.title),
-        detail=str(refusal.detail),
+        title=_(refusal.title),
+        detail=_(refusal.detail),
         **refusal.extra,
     )
 

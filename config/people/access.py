@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
+from config import addresses
 from config.audit import Actor
 from config.models import Membership, User
 from config.refusals import Forbidden
@@ -108,9 +109,9 @@ def roles_with(*, right: Right) -> frozenset[Role]:
     return frozenset(role for role, rights in MATRIX.items() if right in rights)
 
 
-def address_of(request: HttpRequest) -> str | None:
-    """Return where the request came from; None behind a unix socket."""
-    return request.META.get("REMOTE_ADDR") or None
+def address_of(request: HttpRequest) -> str:
+    """Return where the request came from; also what ``django-axes`` counts failures by."""
+    return addresses.address_of(request.META)
 
 
 def actor_of(request: HttpRequest) -> Actor:

@@ -36,6 +36,7 @@ class _Kept:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     process: asyncio.subprocess.Process | None = None
     keeper: asyncio.Task[None] | None = None
+    deaths: int = 0
     given_up: str = ""
 
 
@@ -108,7 +109,7 @@ class Supervisor:
                 return
             if self._stopping:
                 return
-            lived_s = time.monotonic() - began
+            lived_s, kept.deaths = time.monotonic() - began, kept.deaths + 1
             quick_deaths = quick_deaths + 1 if lived_s < patience.quick_s else 1
             if quick_deaths >= patience.quick_deaths_max:
                 self._give_up(kept, f"{name} {end}, {quick_deaths} times in a row.")
@@ -138,6 +139,8 @@ class Supervisor:
             await asyncio.sleep(READY_POLL_S)
         if process.returncode is None:
             kept.ready.set()
+            if kept.deaths:
+                self._say(f"{kept.program.name} runs again.")
 
     async def _servers_ready(self, waiting: _Kept) -> None:
         """A program that fell with its server waits for it, or its own deaths would be counted."""

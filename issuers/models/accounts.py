@@ -14,7 +14,7 @@ class Account(Stateful):
     """What a holder has or owes. All amounts are minor units of ``currency``.
 
     ``balance_minor`` is the holder's own money (CREDIT: 0 or negative, what is owed). Available is
-    limit + balance - held - offline reserve; only a posting that must happen may push it below zero.
+    limit + balance - held - offline reserve; only what must post may push it below zero.
     """
 
     class State(models.TextChoices):

@@ -139,7 +139,7 @@ class BlacklistFile(models.Model):
 
 
 class BlacklistDownload(models.Model):
-    """The portal's own log of which version a reader was given, and when (liability, protocol §5)."""
+    """The portal's own log of the version a reader was given, and when (liability, protocol §5)."""
 
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="+")
     issuer = models.ForeignKey(Issuer, on_delete=models.PROTECT, related_name="+")

@@ -13,7 +13,7 @@ from issuers.models.cards import Card
 
 @guarded
 class OtaCommand(Stateful):
-    """One command for one card on one phone. ``id`` is its ``seq``; it is signed when first sent."""
+    """One command for one card on one phone. ``id`` is its ``seq``; signed when first sent."""
 
     class Action(models.IntegerChoices):
         BLOCK = 1

@@ -69,6 +69,7 @@ def post_offline(*, changes: Sequence[OfflineChange]) -> dict[int, int]:
     covered = {
         pk: (account, min(used[pk], reserve)) for pk, account, reserve in reserves if used[pk]
     }
+    assert all(account in balance for account, _part in covered.values())
     _draw(covered)
     _move(balance, covered)
     return {pk: used[pk] - part for pk, (_account, part) in covered.items() if used[pk] > part}

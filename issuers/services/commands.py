@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
-from config import keys
+from config import keys, money
 from config.models import Alert, Device
 from config.refusals import NotFound, Refused
 from config.wire import b64, cbor
@@ -24,7 +26,8 @@ GIVE_UP_AFTER = timedelta(hours=24)
 PAGE = 100  # commands in one answer
 _PUSHED_AT_ONCE = 1000
 _State = OtaCommand.State
-_OPEN = (_State.PENDING, _State.SENT)
+_ON_THE_WAY = (_State.PENDING, _State.SENT)
+_NOT_SENT = (_State.PENDING, _State.UNDELIVERED)
 
 
 class AcknowledgementInvalid(Refused):
@@ -108,9 +111,9 @@ def pending_for(*, device: Device, after: int, at: datetime) -> list[Outgoing]:
     waiting = list(mine.filter(id__lte=after).exclude(state=_State.APPLIED)[:PAGE])
     waiting += mine.filter(id__gt=after)[:PAGE]
     _sign([command for command in waiting if command.signed is None], at)
-    fresh = [command.pk for command in waiting if command.state in {_State.PENDING, "UNDELIVERED"}]
+    fresh = [command.pk for command in waiting if command.state in _NOT_SENT]
     if fresh:
-        unsent = OtaCommand.objects.filter(pk__in=fresh, state__in=["PENDING", "UNDELIVERED"])
+        unsent = OtaCommand.objects.filter(pk__in=fresh, state__in=_NOT_SENT)
         unsent.update(state=_State.SENT, sent_at=at)
     return [Outgoing(seq=command.pk, command=_bytes(command)) for command in waiting]
 
@@ -121,7 +124,7 @@ def _bytes(command: OtaCommand) -> bytes:
 
 
 def _sign(commands: Sequence[OtaCommand], at: datetime) -> None:
-    """Sign what was never sent; of two workers the first to write decides the bytes, and both fit."""
+    """Sign what was never sent; of two workers the first to write decides, and both fit."""
     by_issuer: dict[str, list[OtaCommand]] = defaultdict(list)
     for command in commands:
         by_issuer[command.card.issuer.reference].append(command)
@@ -134,8 +137,7 @@ def _sign(commands: Sequence[OtaCommand], at: datetime) -> None:
 
 
 def _told(command: OtaCommand) -> Command:
-    body = cbor.decode(bytes(command.body))
-    assert isinstance(body, dict)  # as queued
+    body = cast(dict[int, int | bytes], cbor.decode(bytes(command.body)))  # as queued
     return Command(
         command_id=bytes(command.command_id),
         card_token=bytes(command.card.token),
@@ -209,8 +211,8 @@ def push_due(*, at: datetime) -> list[str]:
     """
     due = list(
         OtaCommand.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
-        .filter(state__in=_OPEN, next_attempt_at__lte=at)
-        .select_related("card__issuer", "device")
+        .filter(state__in=_ON_THE_WAY, next_attempt_at__lte=at)
+        .select_related("card__issuer", "card__account", "device")
         .order_by("next_attempt_at")[:_PUSHED_AT_ONCE]
     )
     lost = [command for command in due if at - command.created_at >= GIVE_UP_AFTER]
@@ -236,14 +238,22 @@ def _give_up(lost: Sequence[OtaCommand], at: datetime) -> None:
                 kind=ALERT_KIND,
                 tenant=command.card.issuer.reference,
                 subject=_subject(command.card, command.device),
-                detail=f"{command} did not reach {command.device} in 24 hours; up to "
-                f"{exposure.get((command.card_id, command.device_id), 0)} minor units offline.",
+                detail=_why(command, exposure.get((command.card_id, command.device_id), 0)),
                 raised_at=at,
             )
             for command in lost
         ),
         ignore_conflicts=True,
     )
+
+
+def _why(command: OtaCommand, exposure_minor: int) -> str:
+    currency = command.card.account.currency
+    return _("%(command)s did not reach %(phone)s. Could still be spent offline: %(amount)s.") % {
+        "command": command,
+        "phone": command.device,
+        "amount": money.Money(exposure_minor, currency),
+    }
 
 
 def _exposure(lost: Sequence[OtaCommand]) -> dict[tuple[int, int], int]:

@@ -1,4 +1,4 @@
-"""Offline profiles: the limits of a programme, effective-dated; a certificate states the version."""
+"""Offline profiles: a programme's limits, effective-dated; a certificate states the version."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime

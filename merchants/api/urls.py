@@ -1,3 +1,11 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from merchants.api import blacklists
+
+urlpatterns = [
+    path(
+        "reader/blacklists/<str:issuer>",
+        blacklists.BlacklistFetch.as_view(),
+        name="api-reader-blacklist",
+    )
+]

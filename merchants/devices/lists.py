@@ -34,6 +34,10 @@ class Blacklists:
         known = self._lists.get(issuer)
         return known is not None and list_number in known.held
 
+    def knows(self, *, issuer: str) -> bool:
+        """Return whether anything was ever heard of that issuer's list."""
+        return issuer in self._lists
+
     def version(self, *, issuer: str) -> int:
         """Return the version held, which is also what to ask with as ``have``; 0 for none."""
         known = self._lists.get(issuer)

@@ -236,8 +236,11 @@ class Reader:
         self.save()
 
     def confirm_blacklist(self, *, issuer: str, at: int) -> None:
-        """Take the portal's word that the list held is the current one."""
+        """Take the portal's word that the list held, an empty one at first, is the current one."""
+        first = not self.known.lists.knows(issuer=issuer)
         self.known.lists.confirm(issuer=issuer, at=at)
+        if first:
+            self._save_list(issuer, self.known.lists.to_state(issuer=issuer))
         self.save()
 
     def configure(self, *, document: Mapping[str, Any], at: int) -> None:

@@ -39,21 +39,3 @@ class Equipment(models.Model):
 
     def __str__(self) -> str:
         return str(self.device)
-
-
-class ReaderBlacklist(models.Model):
-    """The newest list version of an issuer that a reader holds, as it fetched or said."""
-
-    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="blacklists_held")
-    issuer = models.CharField(max_length=32)
-    version = models.BigIntegerField()
-    claimed_version = models.BigIntegerField(null=True)  # in its newest batch
-    at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["device", "issuer"], name="readerblacklist_once")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.device_id} holds v{self.version}"

@@ -11,6 +11,7 @@ from config import devices, enrolment, money
 from config.paging import newest_first
 from config.people.access import actor_of, right_required
 from config.roles import Right
+from issuers.selectors.downloads import versions_held
 from merchants.models import Equipment
 from merchants.portal.forms import EnrolForm, EquipmentForm
 from merchants.portal.merchants import merchant_for
@@ -26,8 +27,10 @@ def equipment_list(request: HttpRequest, merchant: str) -> HttpResponse:
     asked = request.GET.get("kind", "")
     if asked:
         rows = rows.filter(device__kind=asked)
-    page = newest_first(rows=rows.prefetch_related("device__blacklists_held"), request=request)
-    context = {"merchant": row, "page": page, "kind": asked}
+    page = newest_first(rows=rows, request=request)
+    held = versions_held(devices=[item.device_id for item in page.rows])
+    listed = [(item, held.get(item.device_id, [])) for item in page.rows]
+    context = {"merchant": row, "page": page, "listed": listed, "kind": asked}
     return render(request, "merchants/equipment_list.html", context)
 
 

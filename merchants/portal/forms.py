@@ -23,7 +23,7 @@ def _zones() -> list[tuple[str, str]]:
     return [(zone, zone) for zone in sorted(available_timezones()) if "/" in zone]
 
 
-class MerchantForm(forms.ModelForm[Merchant]):
+class MerchantForm(forms.ModelForm):  # type: ignore[type-arg]
     """What may change of a merchant."""
 
     time_zone = forms.ChoiceField(

@@ -14,7 +14,7 @@ from config.models.devices import DeviceKind
 from config.models.keys import PLATFORM
 from config.refusals import NotFound, Refused
 from config.wire import b64
-from merchants.models import Equipment, Merchant, ReaderBlacklist, Store
+from merchants.models import Equipment, Merchant, Store
 from merchants.wire import ReaderCertificate
 
 CERTIFICATE_LIFE = timedelta(days=365)
@@ -119,17 +119,6 @@ def edit(
         after={"name": name, "store": store.name},
     )
     return equipment
-
-
-def note_blacklist(*, device: Device, issuer: str, version: int, at: datetime) -> None:
-    """Remember the newest list version a reader was given; a version never goes back."""
-    row, made = ReaderBlacklist.objects.get_or_create(
-        device=device, issuer=issuer, defaults={"version": version, "at": at}
-    )
-    if not made:
-        ReaderBlacklist.objects.filter(pk=row.pk, version__lte=version).update(
-            version=version, at=at
-        )
 
 
 def _store_for(merchant: Merchant, code: EnrolmentCode) -> Store:

@@ -38,6 +38,8 @@ class Batch(Stateful):
     created_at = models.DateTimeField()  # the reader's clock
     received_at = models.DateTimeField()
     posted_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)  # at posting it; 1 where all went well
+    leased_until = models.DateTimeField(null=True, blank=True)  # a worker is at it, or it waits
 
     class Meta:
         constraints = [

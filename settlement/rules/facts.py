@@ -4,6 +4,7 @@ Times are epoch seconds, amounts minor units, ids the portal's own; references s
 """
 
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -88,7 +89,7 @@ class Seen(NamedTuple):
     """The payload that was first valid under an ATC, and the payment it made or voided."""
 
     digest: bytes
-    payment_id: int
+    payment_id: int | None
 
 
 class Genuine(NamedTuple):
@@ -110,10 +111,11 @@ class Sale:
     """A posted offline sale, as far as its void must know it."""
 
     payment_id: int
-    posted: Genuine | None  # None: in an earlier posting
+    reference: str
     reader_id: int
     amount_minor: int
     currency: str
+    business_date: date
     liability: Liability
     voided: bool = False
 

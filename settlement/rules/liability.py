@@ -30,12 +30,19 @@ def of(genuine: Genuine, history: History) -> Liability:
     held = (taken.reader.device_id, genuine.card.issuer_id, genuine.record.at)
     if taken.claimed_version < history.fetched.get(held, 0):
         return LIST_ROLLBACK
-    added, removed = listing.versions.get(genuine.credential.list_number, (None, None))
-    if added is None or taken.claimed_version < added:
-        return EXPOSURE_WINDOW
-    if removed is not None and taken.claimed_version >= removed:
-        return EXPOSURE_WINDOW
-    return READER_HELD_ENTRY
+    number, version = genuine.credential.list_number, taken.claimed_version
+    if any(_holds(each, number, version) for each in history.listings[genuine.card.card_id]):
+        return READER_HELD_ENTRY
+    return EXPOSURE_WINDOW
+
+
+def _holds(listing: Listing, number: int, version: int) -> bool:
+    """Return whether a list of ``version`` carried ``number`` because of this listing.
+
+    Any listing of the card will do: a card listed again before its numbers left keeps them there.
+    """
+    added, removed = listing.versions.get(number, (None, None))
+    return added is not None and added <= version and (removed is None or version < removed)
 
 
 def _listing_at(listings: Sequence[Listing], at: int) -> Listing | None:

@@ -63,22 +63,23 @@ def _load_sales(history: History, records: Iterable[Genuine]) -> None:
         if genuine.record.kind is RecordKind.VOID
     }
     for row in _rows(_SALES, asked, width=3):
-        card_id, phone_id, atc, payment_id, reader_id, amount_minor, currency, *rest = row
-        bearer, cause, state = rest
+        card_id, phone_id, atc, payment_id, reference, reader_id, *rest = row
+        amount_minor, currency, business_date, bearer, cause, state = rest
         history.sales[(card_id, phone_id), atc] = Sale(
             payment_id=payment_id,
-            posted=None,
+            reference=reference,
             reader_id=reader_id,
             amount_minor=amount_minor,
             currency=currency,
+            business_date=business_date,
             liability=Liability(Bearer(bearer), cause),
             voided=state != "APPROVED",
         )
 
 
 _SALES = """
-SELECT c.card_id, c.device_id, p.atc, p.id, p.device_id, p.amount_minor, p.currency,
-       p.bearer, p.bearer_cause, p.state
+SELECT c.card_id, c.device_id, p.atc, p.id, p.reference, p.device_id,
+       p.amount_minor, p.currency, p.business_date, p.bearer, p.bearer_cause, p.state
   FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS asked (card_id, device_id, atc)
   JOIN issuers_credential c USING (card_id, device_id)
   JOIN settlement_payment p

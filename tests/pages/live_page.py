@@ -20,6 +20,9 @@ PAGE = """
 {% block live %}{% include "components/live.html" %}{% endblock %}
 {% block content %}
 <h1>Payments</h1>
+{% polled "reach" "/reach" %}<button id="again" type="button">0 reached</button>{% endpolled %}
+<div class="bulk" role="region" aria-label="Selected" data-bulk="{n} selected" hidden>
+<b data-bulk-count></b><button type="button" data-select-none>Clear</button></div>
 {% include "components/live_banner.html" %}
 {% include "components/newpill.html" with new_aloud="{n} new payments" %}
 <div class="table-box" data-live-socket="ws://desk.test/ws" data-live-events="/rows"
@@ -50,6 +53,7 @@ class Desk:
     sockets: list[WebSocketRoute] = field(default_factory=list)
     visited: list[str] = field(default_factory=list)
     down: bool = False
+    polls: int = 0
 
     def open(self, *, before: int = 3) -> None:
         """Open the page with ``before`` payments on it."""
@@ -94,6 +98,12 @@ class Desk:
         parts = urlsplit(route.request.url)
         if parts.path == "/rows":
             self._rows(route, int(parse_qs(parts.query)["after"][0]))
+        elif parts.path == "/reach":
+            self.polls += 1
+            route.fulfill(
+                body=f'<button id="again" type="button">{self.polls} reached</button>',
+                content_type="text/html",
+            )
         elif parts.path.startswith("/static/"):
             found = Path(str(finders.find(parts.path.removeprefix("/static/"))))
             route.fulfill(

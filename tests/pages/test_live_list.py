@@ -1,42 +1,10 @@
 """The live list in a browser: no row lost, none twice, nothing moved under the reader's hands."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.pages.live_page import Desk
 
-CHROMIUM = Path("/usr/bin/chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs the distribution's Chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=str(CHROMIUM),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def desk(browser, settings, static_from_source) -> Iterator[Desk]:
-    settings.ROOT_URLCONF = "tests.pages.live_page"
-    page = browser.new_page()
-    faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    desk = Desk(page)
-    desk.open()
-    yield desk
-    page.close()
-    assert not faults
+pytestmark = pytest.mark.browser
 
 
 def banner(desk: Desk) -> str:

@@ -1,3 +1,22 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from wallets.api import cards, commands, records
+
+urlpatterns = [
+    path("wallet/cards", cards.CardList.as_view(), name="api-wallet-cards"),
+    path(
+        "wallet/cards/<str:card>/certificate",
+        cards.CardCertificate.as_view(),
+        name="api-wallet-certificate",
+    ),
+    path("wallet/cards/<str:card>/freeze", cards.CardFreeze.as_view(), name="api-wallet-freeze"),
+    path(
+        "wallet/cards/<str:card>/unfreeze", cards.CardUnfreeze.as_view(), name="api-wallet-unfreeze"
+    ),
+    path("wallet/pin", cards.PinChange.as_view(), name="api-wallet-pin"),
+    path("wallet/commands", commands.CommandList.as_view(), name="api-wallet-commands"),
+    path("wallet/commands/ack", commands.CommandAcknowledge.as_view(), name="api-wallet-ack"),
+    path("wallet/socket-tickets", commands.SocketTicket.as_view(), name="api-wallet-ticket"),
+    path("wallet/offline-records", records.OfflineRecords.as_view(), name="api-wallet-records"),
+    path("wallet/payments", records.PaymentList.as_view(), name="api-wallet-payments"),
+]

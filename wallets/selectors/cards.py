@@ -34,9 +34,7 @@ def cards_of(*, device: Device) -> Sequence[WalletCard]:
     )
     held = {
         credential.card_id: credential
-        for credential in Credential.objects.filter(
-            device=device, state=Credential.State.ACTIVE
-        )
+        for credential in Credential.objects.filter(device=device, state=Credential.State.ACTIVE)
     }
     return [WalletCard(card=card, credential=held.get(card.pk)) for card in cards]
 

@@ -13,21 +13,21 @@ from wallets.models import ShadowCounter
 def acknowledge(*, device: Device, ack: bytes, at: datetime) -> None:
     """Take the phone's signed acknowledgement and shadow the counters it states.
 
-    :raises AcknowledgementInvalid: not signed by this phone, or for a command it never got
+    :raises AcknowledgementInvalid: not an acknowledgement signed by this phone
+    :raises NotFound: for a command it never got
     """
-    acknowledged = commands.acknowledge(device=device, ack=ack, at=at)
-    if acknowledged.credential is None:
+    told = commands.acknowledge(device=device, ack=ack, at=at)
+    if told.credential is None:
         return
-    told = acknowledged.told
     facts = {
         "atc": told.atc,
         "uses": told.uses,
-        "amount_minor": told.amount,
+        "amount_minor": told.amount_minor,
         "ota_version": told.version,
         "reported_at": at,
     }
     row, made = ShadowCounter.objects.select_for_update().get_or_create(
-        credential=acknowledged.credential, defaults=facts
+        credential=told.credential, defaults=facts
     )
     if not made and told.atc >= row.atc:
         ShadowCounter.objects.filter(pk=row.pk).update(**facts)

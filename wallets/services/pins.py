@@ -2,7 +2,6 @@
 
 import hmac
 from datetime import datetime
-from typing import ClassVar
 
 from django.db import transaction
 
@@ -21,14 +20,12 @@ SUBJECT_CHANGE = "PIN"
 class PinCodeInvalid(Refused):
     code = "pin_code_invalid"
     title = "The PIN code does not fit"
-    keeps_effects: ClassVar[bool] = True
 
 
 class DeviceLocked(Refused):
     code = "device_locked"
     status = 403
     title = "Too many wrong PIN codes: the phone is locked"
-    keeps_effects: ClassVar[bool] = True
 
 
 class CounterUsed(Refused):

@@ -1,16 +1,29 @@
 """The blacklist: cards are listed and lifted, versions published, files handed to readers."""
 
-from issuers.services.blacklist.files import Download, file_for, log_download, prepare
+from issuers.services.blacklist.fetching import fetch
+from issuers.services.blacklist.files import (
+    Download,
+    file_for,
+    issuers_unprepared,
+    log_download,
+    prepare,
+)
 from issuers.services.blacklist.listing import (
     Blocked,
     CardBlockedAlready,
     CardClosed,
+    CardNotActive,
     CardNotBlocked,
     ReasonUnknown,
     block,
     unblock,
 )
-from issuers.services.blacklist.outright import Outcome, block_and_publish, unblock_and_publish
+from issuers.services.blacklist.outright import (
+    Outcome,
+    block_and_publish,
+    carried_in,
+    unblock_and_publish,
+)
 from issuers.services.blacklist.publication import (
     issuers_waiting,
     publish,
@@ -21,13 +34,17 @@ __all__ = [
     "Blocked",
     "CardBlockedAlready",
     "CardClosed",
+    "CardNotActive",
     "CardNotBlocked",
     "Download",
     "Outcome",
     "ReasonUnknown",
     "block",
     "block_and_publish",
+    "carried_in",
+    "fetch",
     "file_for",
+    "issuers_unprepared",
     "issuers_waiting",
     "log_download",
     "prepare",

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -47,12 +47,11 @@ def file_for(*, issuer: Issuer, have: int, at: datetime) -> Download:
         return Download(content=None, etag="", version=0)
     if have == newest.version:
         return Download(content=None, etag="", version=have)
-    file = _stored(newest, base=have) if have else None
+    file = _stored(newest, base=have)
     if file is None:
         base = have if _delta_serves(newest, have) else 0
-        file = (None if base == have and base else _stored(newest, base=base)) or _build(
-            newest, base=base, at=at
-        )
+        file = _stored(newest, base=base) if base != have else None
+        file = file or _build(newest, base=base, at=at)
     return Download(content=bytes(file.content), etag=file.etag, version=newest.version)
 
 
@@ -66,6 +65,16 @@ def prepare(*, issuer: Issuer, at: datetime) -> None:
     if before is not None:
         file_for(issuer=issuer, have=before.version, at=at)
     file_for(issuer=issuer, have=0, at=at)
+
+
+def issuers_unprepared() -> Sequence[Issuer]:
+    """Return the issuers whose newest version has no full file yet."""
+    full = BlacklistFile.objects.filter(
+        issuer=OuterRef("issuer"), base=0, version=OuterRef("version")
+    )
+    newest = BlacklistVersion.objects.order_by("issuer", "-version").distinct("issuer")
+    lacking = BlacklistVersion.objects.filter(~Exists(full), pk__in=newest.values("pk"))
+    return list(Issuer.objects.filter(pk__in=lacking.values("issuer")).order_by("pk"))
 
 
 def log_download(

@@ -12,9 +12,16 @@ from issuers.models import BlacklistEntry, Card, ListedNumber, OtaCommand
 from issuers.services import commands
 
 
-class CardBlockedAlready(Refused):
-    code = "card_blocked_already"
+class CardNotActive(Refused):
+    """Only an active card is blocked: it is listed already, or closed for good."""
+
+    code = "card_not_active"
     status = 409
+    title = "The card is not active"
+
+
+class CardBlockedAlready(CardNotActive):
+    code = "card_blocked_already"
     title = "The card is blocked already"
 
 
@@ -24,9 +31,8 @@ class CardNotBlocked(Refused):
     title = "The card is not blocked"
 
 
-class CardClosed(Refused):
+class CardClosed(CardNotActive):
     code = "card_closed"
-    status = 409
     title = "The card is closed"
 
 
@@ -91,9 +97,7 @@ def unblock(*, card: Card, at: datetime, actor: Actor, reason: str = "") -> Bloc
     return Blocked(entry=entry, commands=queued)
 
 
-def open_entry(
-    *, card: Card, reason: str, note: str, at: datetime, actor: Actor
-) -> BlacklistEntry:
+def open_entry(*, card: Card, reason: str, note: str, at: datetime, actor: Actor) -> BlacklistEntry:
     """Begin the time on the list of a card whose row the caller has locked."""
     entry = BlacklistEntry.objects.create(
         card=card,

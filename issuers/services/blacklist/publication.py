@@ -36,7 +36,7 @@ def publish(*, issuer: Issuer, at: datetime) -> BlacklistVersion | None:
     """
     if not ListedNumber.objects.filter(_waiting(at), issuer=issuer).exists():
         return None
-    return _publish(issuer, at, least=1)
+    return _publish(issuer, at, least=0)
 
 
 @transaction.atomic
@@ -73,10 +73,11 @@ def _publish(issuer: Issuer, at: datetime, *, least: int) -> BlacklistVersion | 
     newest = current(issuer=issuer)
     reached = newest.version if newest else 0
     version = max(reached + 1, least)
-    removed = _take(Q(added_in__isnull=False) & _leaving(at), issuer, removed_in=version)
+    leaving = Q(leaving=True) | Q(leaves_at__lte=at)
+    removed = _take(Q(added_in__isnull=False) & leaving, issuer, removed_in=version)
     _forget_expired(issuer, at)
     added = _take(Q(added_in=None), issuer, added_in=version)
-    if not added and not removed and reached >= least - 1 and (least == 1 or reached >= least):
+    if not added and not removed and reached >= least:
         return None
     numbers = _listed(issuer)
     return BlacklistVersion.objects.create(
@@ -88,10 +89,6 @@ def _publish(issuer: Issuer, at: datetime, *, least: int) -> BlacklistVersion | 
         entries=len(numbers),
         digest=rice.digest(numbers),
     )
-
-
-def _leaving(at: datetime) -> Q:
-    return Q(leaving=True) | Q(leaves_at__lte=at)
 
 
 def _take(which: Q, issuer: Issuer, **numbered: int) -> int:

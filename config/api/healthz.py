@@ -1,0 +1,22 @@
+"""``GET /healthz``: 200 when every part serves, else 503 with the parts that do not."""
+
+from dataclasses import asdict
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from config import health
+
+
+@login_not_required
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    parts = health.status(at=timezone.now())
+    ok = all(part.ok for part in parts.values())
+    told = {name: asdict(part) for name, part in parts.items()}
+    answer = {"status": "ok" if ok else "unhealthy", "parts": told}
+    return JsonResponse(answer, status=200 if ok else 503)

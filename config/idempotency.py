@@ -1,0 +1,136 @@
+"""Unsafe requests done once: a repetition hears the first answer (protocol section 1).
+
+The record is written in the transaction of the act, under an advisory lock of caller and key, so
+that an answer is kept if and only if its effect is. Of the key only a hash is kept; the answer is
+sealed under a key derived from it, so that who reads the table reads no secret and no live number.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.db import connection, transaction
+
+from config import sealing
+from config.models import IdempotencyRecord
+from config.refusals import Refused
+
+KEY_MIN: Final = 16
+KEY_MAX: Final = 255
+KEPT_FOR: Final = timedelta(days=30)
+
+# The caller proves itself anew, waits, or asks again with the same key: nothing to hold it to.
+NEVER_KEPT: Final = frozenset({401, 429})
+CODES_NEVER_KEPT: Final = frozenset({"tid_unknown"})
+
+
+class IdempotencyMismatch(Refused):
+    code = "idempotency_mismatch"
+    title = "The idempotency key was used for another request"
+
+
+class IdempotencyInProgress(Refused):
+    code = "idempotency_in_progress"
+    status = 409
+    title = "The first request with this idempotency key still runs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What was answered: the HTTP status, the JSON bytes ("" for none), a problem's code."""
+
+    status: int
+    body: bytes
+    code: str = ""
+
+    @property
+    def is_kept(self) -> bool:
+        kept = self.status not in NEVER_KEPT and self.status < 500
+        return kept and self.code not in CODES_NEVER_KEPT
+
+
+def is_key(text: str) -> bool:
+    """Return whether ``text`` may be a key: 16 to 255 characters of printable ASCII."""
+    return KEY_MIN <= len(text) <= KEY_MAX and text.isascii() and text.isprintable()
+
+
+def fingerprint(*, method: str, path: str, body: bytes) -> bytes:
+    """Return what makes two requests the same: SHA-256 over method, path with query, and body."""
+    head = f"{method}\n{path}\n".encode()
+    return hashlib.sha256(head + body).digest()
+
+
+@transaction.atomic
+def once(
+    *, caller: str, key: str, fingerprint: bytes, at: datetime, act: Callable[[], Answer]
+) -> Answer:
+    """
+    Do ``act`` and keep its answer, or return the answer kept for this caller and key.
+
+    ``act`` returns refusals as answers. What it wrote is committed with its answer: services undo
+    what a refusal undoes, and what they count (a wrong code, a lock) stays. An exception undoes
+    everything and keeps nothing.
+
+    :raises IdempotencyInProgress: the first request still runs
+    :raises IdempotencyMismatch: the key was used with another method, path or body
+    """
+    key_hash = hashlib.sha256(f"{caller}\n{key}".encode()).digest()
+    _lock(key_hash)
+    kept = IdempotencyRecord.objects.filter(caller=caller, key_hash=key_hash).first()
+    if kept is not None:
+        if bytes(kept.fingerprint) != fingerprint:
+            raise IdempotencyMismatch
+        return _answer_of(kept, caller=caller, key=key)
+    answer = act()
+    if answer.is_kept:
+        IdempotencyRecord.objects.create(
+            caller=caller,
+            key_hash=key_hash,
+            fingerprint=fingerprint,
+            status=answer.status,
+            answer=sealing.seal(
+                answer.body, context=_context(caller, key_hash), key=_derived(caller, key)
+            ),
+            created_at=at,
+        )
+    return answer
+
+
+def forget_older(*, at: datetime, limit: int) -> int:
+    """Delete up to ``limit`` answers older than 30 days; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM config_idempotencyrecord WHERE id IN"
+            " (SELECT id FROM config_idempotencyrecord WHERE created_at <= %s LIMIT %s)",
+            [at - KEPT_FOR, limit],
+        )
+        return cursor.rowcount
+
+
+def _answer_of(kept: IdempotencyRecord, *, caller: str, key: str) -> Answer:
+    context = _context(caller, bytes(kept.key_hash))
+    body = sealing.unseal(kept.answer, context=context, key=_derived(caller, key))
+    return Answer(status=kept.status, body=body)
+
+
+def _lock(key_hash: bytes) -> None:
+    """Take the key for this transaction, or refuse: who waited would hold a connection idle."""
+    with connection.cursor() as cursor:
+        number = int.from_bytes(key_hash[:8], signed=True)
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        (taken,) = cursor.fetchone() or (False,)
+    if not taken:
+        raise IdempotencyInProgress(retry_after_s=1)
+
+
+def _derived(caller: str, key: str) -> bytes:
+    info = f"paydesk idempotency v1\n{caller}".encode()
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(key.encode())
+
+
+def _context(caller: str, key_hash: bytes) -> str:
+    return f"idempotencyrecord.answer.{caller}.{key_hash.hex()}"

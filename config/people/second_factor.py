@@ -1,0 +1,194 @@
+"""The second factor: an authenticator app (RFC 6238) set up, checked, replaced and reset."""
+
+import io
+import secrets
+from base64 import b32encode
+from datetime import datetime, timedelta
+from urllib.parse import quote, urlencode
+
+import segno
+from django.conf import settings
+from django.db import transaction
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django_otp.oath import TOTP
+
+from config import audit, sealing
+from config.audit import Actor
+from config.models import Authenticator, DemoFactor, RecoveryCodes, User
+from config.people import links, mails, sessions
+from config.refusals import Forbidden, Refused
+
+KEY_BYTES, STEP_S, DIGITS = 20, 30, 6  # RFC 4226 §4 R6, RFC 6238 §5.2
+MAILS_AN_HOUR = 3
+
+
+class WrongCode(Refused):
+    code = "wrong_code"
+    title = "That code was not right"
+
+
+class TooManyTries(Refused):
+    code = "too_many_tries"
+    status = 429
+    title = "Too many tries"
+
+
+class NoAuthenticator(Refused):
+    code = "no_authenticator"
+    status = 409
+    title = "No authenticator is set up"
+
+
+class AlreadySetUp(Refused):
+    code = "already_set_up"
+    status = 409
+    title = "An authenticator is set up already"
+
+
+def authenticator_of(*, user: User) -> Authenticator | None:
+    """Return the person's authenticator, if one was set up."""
+    return Authenticator.objects.filter(user=user, confirmed=True).first()
+
+
+def counts(*, factor: object | None) -> bool:
+    """Return whether the factor a session was verified with counts: the demo's does there alone."""
+    return factor is not None and (settings.DEMO or not isinstance(factor, DemoFactor))
+
+
+def pending(*, user: User) -> Authenticator:
+    """Return the authenticator being set up; it counts for nothing until a code confirms it."""
+    sealed = sealing.seal(secrets.token_bytes(KEY_BYTES), context=_context(user))
+    device, _made = Authenticator.objects.get_or_create(
+        user=user, confirmed=False, defaults={"name": "Authenticator", "sealed_key": sealed}
+    )
+    return device
+
+
+def secret_of(*, device: Authenticator) -> str:
+    """Return the secret to type into an authenticator, base32 in fours (RFC 4648 §6)."""
+    text = b32encode(_key(device)).decode()
+    return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
+
+
+def address_of(*, device: Authenticator) -> str:
+    """Return the ``otpauth:`` address that authenticators read from a QR code."""
+    issuer = settings.OTP_TOTP_ISSUER
+    asked = {"secret": b32encode(_key(device)).decode(), "issuer": issuer}
+    return f"otpauth://totp/{quote(issuer)}:{quote(device.user.email)}?{urlencode(asked)}"
+
+
+def picture_of(*, device: Authenticator) -> SafeString:
+    """Return that address as an inline SVG with its quiet zone: dark on white in any theme."""
+    out = io.BytesIO()
+    segno.make(address_of(device=device), error="m", micro=False).save(
+        out, kind="svg", xmldecl=False, svgns=False, omitsize=True, border=4, svgclass=None,
+        lineclass=None,
+    )
+    return mark_safe(out.getvalue().decode())  # noqa: S308  (drawn here, no text inside)
+
+
+def check(*, user: User, code: str, at: datetime) -> Authenticator:
+    """Take a code of the person's authenticator; each time step is good once, no neighbours.
+
+    :raises NoAuthenticator: none is set up
+    :raises TooManyTries: after wrong codes, with the seconds to wait in ``retry_after_s``
+    :raises WrongCode: wrong, used before, or of another half minute
+    """
+    with transaction.atomic():
+        device = Authenticator.objects.select_for_update().filter(user=user, confirmed=True).first()
+        if device is None:
+            raise NoAuthenticator(_("Set up an authenticator first."))
+        require_no_wait(wait_s=device.wait_s(at=at))
+        right = _take(device, code=code, at=at)
+    if not right:  # raised out here, or the counted failure would be rolled back
+        raise WrongCode(_("That code was not right, or it was used before. Type the next one."))
+    return device
+
+
+def require_no_wait(*, wait_s: int) -> None:
+    """Refuse a try that comes too early after wrong ones.
+
+    :raises TooManyTries: with the seconds to wait in ``retry_after_s``
+    """
+    if wait_s:
+        raise TooManyTries(
+            _("Too many wrong codes. Try again in %(wait)s s.") % {"wait": wait_s},
+            retry_after_s=wait_s,
+        )
+
+
+@transaction.atomic
+def confirm(*, user: User, code: str, actor: Actor, at: datetime) -> Authenticator:
+    """Put the pending authenticator in the old one's place, if ``code`` is one of its own.
+
+    :raises WrongCode: the app shows something else; wrong clock or wrong secret
+    """
+    device = Authenticator.objects.select_for_update().filter(user=user, confirmed=False).first()
+    if device is None or not _take(device, code=code, at=at):
+        raise WrongCode(_("That code was not right. Is the clock of your phone set by the network?"))
+    replaced, _rows = Authenticator.objects.filter(user=user, confirmed=True).delete()
+    device.confirmed, device.created_at = True, at
+    device.save(update_fields=["confirmed", "created_at"])
+    action = "second_factor.replace" if replaced else "second_factor.set_up"
+    audit.record(actor=actor, action=action, subject_kind="User", subject=str(user.pk), at=at)
+    mails.send(to=user.email, template="second_factor_changed", name=user.name)
+    return device
+
+
+@transaction.atomic
+def reset(*, user: User, by: User | None, actor: Actor, at: datetime) -> None:
+    """Take a lost factor away, end every session and mail the link to set up a new one.
+
+    The caller has made sure that ``by`` looks after the person; None stands for the operator.
+
+    :raises Forbidden: one's own factor is replaced on one's own page, with a code
+    """
+    if by is not None and by.pk == user.pk:
+        raise Forbidden(_("Replace your own second factor on your profile."))
+    Authenticator.objects.filter(user=user).delete()
+    RecoveryCodes.objects.filter(user=user).delete()
+    DemoFactor.objects.filter(user=user).delete()
+    sessions.end_all(user=user, actor=actor, at=at)
+    audit.record(
+        actor=actor, action="second_factor.reset", subject_kind="User", subject=str(user.pk), at=at
+    )
+    token = links.issue(user=user, purpose=links.Purpose.SECOND_FACTOR, at=at)
+    mails.send(to=user.email, template="second_factor_link", name=user.name, token=token)
+
+
+@transaction.atomic
+def ask_link(*, user: User, at: datetime) -> None:
+    """Mail a fresh link to who gave the password and has no second factor.
+
+    :raises AlreadySetUp: a link must not go round a factor that is there
+    """
+    if authenticator_of(user=user) is not None:
+        raise AlreadySetUp(_("Use your authenticator, or ask whoever looks after your staff."))
+    hour_ago, purpose = at - timedelta(hours=1), links.Purpose.SECOND_FACTOR
+    if links.issued_since(user=user, purpose=purpose, since=hour_ago) >= MAILS_AN_HOUR:
+        return
+    token = links.issue(user=user, purpose=purpose, at=at)
+    mails.send(to=user.email, template="second_factor_link", name=user.name, token=token)
+
+
+def _take(device: Authenticator, *, code: str, at: datetime) -> bool:
+    """Use up the time step of a right code, or count a failure."""
+    totp = TOTP(_key(device), step=STEP_S, digits=DIGITS)
+    totp.time = at.timestamp()
+    typed = "".join(code.split())
+    shaped = typed.isascii() and typed.isdigit() and len(typed) == DIGITS
+    if not (shaped and totp.verify(int(typed), tolerance=0, min_t=device.last_step + 1)):
+        device.count_failure(at=at)
+        return False
+    device.last_step, device.failed_tries, device.failed_at = totp.t(), 0, None
+    device.save(update_fields=["last_step", "failed_tries", "failed_at"])
+    return True
+
+
+def _key(device: Authenticator) -> bytes:
+    return sealing.unseal(device.sealed_key, context=_context(device.user))
+
+
+def _context(user: User) -> str:
+    return f"config_authenticator.sealed_key:{user.pk}"

@@ -1,0 +1,230 @@
+"""The credential of a card on a phone: list number, reserve and certificate (protocol §3.1, §5).
+
+Locks are taken in this order: the card's row, its account, the issuer's row that counts list
+numbers. All a certificate says is written in that one transaction; only then, with nothing locked,
+is it signed. A crash between leaves a row whose certificate the next call signs.
+"""
+
+import secrets
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from config import keys
+from config.models import Device
+from config.models.devices import DeviceKind
+from config.refusals import NotFound, Refused
+from config.wire.errors import Malformed
+from config.wire.keys import load_public
+from issuers.models import (
+    Account,
+    Card,
+    Credential,
+    Issuer,
+    OfflineProfileVersion,
+    OtaCommand,
+)
+from issuers.services import accounts, commands, profiles
+from issuers.services.accounts import AccountClosed
+from issuers.services.blacklist import listing
+from issuers.services.blacklist.listing import CardClosed
+from issuers.wire import CardCertificate, OfflineProfile
+
+# As long as the portal takes records of an expired certificate's time (`too_late`, protocol §5).
+RESERVE_KEPT = timedelta(days=8)
+_RELEASED_AT_ONCE = 1000
+
+
+class WrongKind(Refused):
+    code = "wrong_kind"
+    status = 403
+    title = "Only a phone carries cards"
+
+
+class DeviceRevoked(Refused):
+    code = "device_revoked"
+    status = 403
+    title = "This phone was revoked"
+
+
+class PublicKeyInvalid(Refused):
+    code = "public_key_invalid"
+    title = "This is not a P-256 public key of 65 bytes"
+
+
+class NothingAvailable(Refused):
+    code = "nothing_available"
+    title = "The account has nothing available to reserve for offline payments"
+
+
+def issue(*, card: Card, device: Device, public_key: bytes, at: datetime) -> Credential:
+    """Put ``card`` on a phone of its holder: the next list number, a reserve and a certificate.
+
+    The credential that phone had for the card retires; its reserve stays until records of its time
+    can no longer come. Reserved, and stated as the certificate's cumulative cap, is the smaller of
+    the profile's cumulative cap and what the account has available, in minor units. A blocked
+    card's new number is listed too, and the block waits for the phone as its first command. Asked
+    again for a key whose certificate was never signed, it is that one which is completed.
+
+    :raises WrongKind: ``device`` is no phone
+    :raises NotFound: the phone is not the card holder's
+    :raises DeviceRevoked: the phone was revoked
+    :raises PublicKeyInvalid: ``public_key`` is no point of P-256
+    :raises CardClosed: the card is closed
+    :raises AccountClosed: its account is closed
+    :raises NothingAvailable: a certificate states amounts of at least 1, and there is nothing
+    """
+    _check_phone(card, device)
+    try:
+        load_public(public_key)
+    except Malformed as wrong:
+        raise PublicKeyInvalid from wrong
+    credential = _reserve(card, device, public_key, at.replace(microsecond=0))
+    certificate_of(credential=credential, at=at)
+    return credential
+
+
+def certificate_of(*, credential: Credential, at: datetime) -> bytes:
+    """Return the certificate, signing it now where a crash prevented that."""
+    if credential.certificate is None:
+        signed = _told(credential).sign(key=keys.signer(holder=credential.issuer.reference, at=at))
+        unsigned = Credential.objects.filter(pk=credential.pk, certificate=None)
+        if unsigned.update(certificate=signed) == 1:
+            credential.certificate = signed
+        else:
+            credential.refresh_from_db(fields=["certificate"])
+    assert credential.certificate is not None
+    return bytes(credential.certificate)
+
+
+def _check_phone(card: Card, device: Device) -> None:
+    if device.kind != DeviceKind.PHONE:
+        raise WrongKind
+    if device.owner != card.account.holder:
+        raise NotFound
+    if device.state != Device.State.ACTIVE:
+        raise DeviceRevoked
+
+
+@transaction.atomic
+def _reserve(card: Card, device: Device, public_key: bytes, at: datetime) -> Credential:
+    held = (
+        Card.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("programme", "issuer")
+        .get(pk=card.pk)
+    )
+    if held.state == Card.State.CLOSED:
+        raise CardClosed
+    older = Credential.objects.filter(card=held, device=device, state=Credential.State.ACTIVE)
+    unfinished = older.filter(certificate=None, public_key=public_key).first()
+    if unfinished is not None:
+        return unfinished
+    profile = profiles.in_force(programme=held.programme, at=at)
+    reserve_minor = _set_aside(held, profile)
+    older.update(state=Credential.State.RETIRED)
+    credential = Credential.objects.create(
+        issuer=held.issuer,
+        card=held,
+        device=device,
+        profile=profile,
+        list_number=_next_list_number(held.issuer_id),
+        serial=secrets.token_bytes(8),
+        public_key=public_key,
+        cumulative_cap_minor=reserve_minor,
+        reserve_minor=reserve_minor,
+        issued_at=at,
+        **_dates(held, profile, at),
+    )
+    _tell_state(held, device, at)
+    return credential
+
+
+def _set_aside(card: Card, profile: OfflineProfileVersion) -> int:
+    account = accounts.lock(account_ids=[card.account_id])[card.account_id]
+    if account.state == Account.State.CLOSED:
+        raise AccountClosed
+    reserve_minor = min(profile.cumulative_cap_minor, account.available_minor)
+    if reserve_minor < 1:
+        raise NothingAvailable
+    account.offline_reserve_minor += reserve_minor
+    account.save(update_fields=["offline_reserve_minor"])
+    return reserve_minor
+
+
+def _next_list_number(issuer_id: int) -> int:
+    """Take the issuer's next number: dense, for it commits or rolls back with its credential."""
+    issuer = Issuer.objects.select_for_update(no_key=True).get(pk=issuer_id)
+    number = issuer.next_list_number
+    Issuer.objects.filter(pk=issuer_id).update(next_list_number=number + 1)
+    return number
+
+
+def _dates(card: Card, profile: OfflineProfileVersion, at: datetime) -> dict[str, datetime]:
+    expires_at = at + timedelta(days=card.programme.certificate_days)
+    contact_by = at + timedelta(days=profile.contact_days)
+    return {"contact_by": min(contact_by, expires_at), "expires_at": expires_at}
+
+
+def _tell_state(card: Card, device: Device, at: datetime) -> None:
+    """Let a phone learn of a block before its first use of the card (mission §1)."""
+    if card.state != Card.State.BLOCKED:
+        return
+    entry = card.blacklist_entries.get(lifted_at=None)
+    listing.list_numbers(entry=entry, at=at)
+    commands.queue(card=card, action=OtaCommand.Action.BLOCK, at=at, entry=entry, device=device)
+
+
+def _told(credential: Credential) -> CardCertificate:
+    profile = credential.profile
+    return CardCertificate(
+        issuer=credential.issuer.reference,
+        card_token=bytes(credential.card.token),
+        public_key=bytes(credential.public_key),
+        profile=OfflineProfile(
+            currency=credential.card.programme.currency,
+            per_payment_cap=profile.per_payment_cap_minor,
+            lower_uses=profile.lower_uses,
+            upper_uses=profile.upper_uses,
+            cumulative_cap=credential.cumulative_cap_minor,
+            contact_by=int(credential.contact_by.timestamp()),
+            version=profile.version,
+            unverified_cap=profile.unverified_cap_minor,
+        ),
+        issued=int(credential.issued_at.timestamp()),
+        expires=int(credential.expires_at.timestamp()),
+        serial=bytes(credential.serial),
+        list_number=credential.list_number,
+    )
+
+
+def release_expired(*, at: datetime) -> int:
+    """Give back what is left of reserves whose certificates ended 8 days ago; return how many."""
+    released = 0
+    while part := _release_some(at):
+        released += part
+    return released
+
+
+@transaction.atomic
+def _release_some(at: datetime) -> int:
+    due = Credential.objects.filter(
+        reserve_released_at=None, expires_at__lte=at - RESERVE_KEPT
+    ).order_by("expires_at")
+    found = dict(due.values_list("pk", "card__account_id")[:_RELEASED_AT_ONCE])
+    accounts.lock(account_ids=list(found.values()))
+    # Read again under the locks: another worker may have released some meanwhile.
+    left: dict[int, int] = defaultdict(int)
+    still = due.filter(pk__in=found)
+    for pk, reserve_minor in still.values_list("pk", "reserve_minor"):
+        left[found[pk]] += reserve_minor
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE issuers_account a
+               SET offline_reserve_minor = a.offline_reserve_minor - d.left_minor
+              FROM unnest(%s::bigint[], %s::bigint[]) AS d (id, left_minor) WHERE a.id = d.id
+            """,
+            [list(left), list(left.values())],
+        )
+    return still.update(reserve_minor=0, reserve_released_at=at)

@@ -1,0 +1,52 @@
+"""What workers do for issuers. Each task drains rows of the database: a lost hint loses nothing."""
+
+from time import monotonic
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from celery import shared_task
+from channels.layers import get_channel_layer
+from django.utils import timezone
+
+from issuers.services import blacklist, commands, credentials, imports
+
+_IMPORT_RUN_S = 20  # well within the time limit of a task; the next run goes on
+
+
+@shared_task(name="issuers.tasks.publish_waiting")
+def publish_waiting(**_kwargs: Any) -> None:
+    """Publish what waits at each issuer, and build the files readers will ask for."""
+    at = timezone.now()
+    for issuer in blacklist.issuers_waiting(at=at):
+        blacklist.publish(issuer=issuer, at=at)
+    for issuer in blacklist.issuers_unprepared():
+        blacklist.prepare(issuer=issuer, at=at)
+
+
+@shared_task(name="issuers.tasks.push_due")
+def push_due(**_kwargs: Any) -> None:
+    """Hint each phone with commands that are due; its socket then reads them from the database."""
+    phones = commands.push_due(at=timezone.now())
+    if phones:
+        async_to_sync(_hint)(phones)
+
+
+async def _hint(phones: list[str]) -> None:
+    layer = get_channel_layer()
+    for phone in phones:
+        await layer.group_send(f"device.{phone}", {"type": "commands.waiting"})
+
+
+@shared_task(name="issuers.tasks.release_reserves")
+def release_reserves(**_kwargs: Any) -> None:
+    """Give back the reserves of certificates that ended 8 days ago."""
+    credentials.release_expired(at=timezone.now())
+
+
+@shared_task(name="issuers.tasks.run_imports")
+def run_imports(**_kwargs: Any) -> None:
+    """Go on with unfinished imports for a bounded time; what is left waits for the next run."""
+    until = monotonic() + _IMPORT_RUN_S
+    for job in imports.waiting():
+        while monotonic() < until and imports.run_chunk(job=job, at=timezone.now()):
+            pass

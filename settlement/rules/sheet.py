@@ -1,0 +1,124 @@
+"""The sheet of one posting: every record of every batch judged in order, and what follows.
+
+Pure: the ids the new payments will have are drawn beforehand. Record by record, each verdict is
+part of the history the next one is judged by, so n records in one batch end as n batches of one.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from settlement.rules.facts import Genuine, History, Sale, Seen, Taken
+from settlement.rules.offline import Reason, Verdict, genuine_of, judge
+
+
+class Entry(NamedTuple):
+    """One record with its verdict; ``sale``: what it made or voided, if it had an effect."""
+
+    taken: Taken
+    verdict: Verdict
+    sale: Sale | None
+
+    @property
+    def payment_id(self) -> int | None:
+        """Return the payment it made, voided or came second to."""
+        return self.verdict.payment_id if self.sale is None else self.sale.payment_id
+
+
+class Void(NamedTuple):
+    """A sale taken back, by a record of its own."""
+
+    genuine: Genuine
+    sale: Sale
+
+
+@dataclass(slots=True)
+class Sheet:
+    """What one posting enters, each list in the order of the records."""
+
+    entries: list[Entry] = field(default_factory=list)
+    sales: list[tuple[Genuine, Sale]] = field(default_factory=list)
+    voids: list[Void] = field(default_factory=list)
+    filling: set[tuple[int, int]] = field(default_factory=set)  # card, phone: a late ATC came
+
+    @property
+    def posted(self) -> Iterator[tuple[Genuine, int]]:
+        """Return what used an ATC up, each with its payment's id."""
+        yield from ((genuine, sale.payment_id) for genuine, sale in self.sales)
+        yield from ((void.genuine, void.sale.payment_id) for void in self.voids)
+
+    @property
+    def duplicates(self) -> list[tuple[int, Entry]]:
+        """Return the records that came second to another payload, each with its place."""
+        return [
+            (place, entry)
+            for place, entry in enumerate(self.entries)
+            if entry.verdict.reason == Reason.DUPLICATE_ATC
+        ]
+
+
+def draw_up(
+    *, records: Iterable[Taken], history: History, fresh: Iterator[tuple[int, str]]
+) -> Sheet:
+    """
+    Judge ``records`` in order and return their sheet; ``history`` grows with each that posts.
+
+    ``fresh``: ids and references for new payments, enough for one per record that may post.
+    """
+    sheet = Sheet()
+    for taken in records:
+        verdict, sale = judge(taken, history), None
+        if verdict.posted and verdict.reason != Reason.ALREADY_POSTED:
+            sale = _post(sheet, genuine_of(taken), verdict, history, fresh)
+        sheet.entries.append(Entry(taken, verdict, sale))
+    return sheet
+
+
+def _post(
+    sheet: Sheet,
+    genuine: Genuine,
+    verdict: Verdict,
+    history: History,
+    fresh: Iterator[tuple[int, str]],
+) -> Sale:
+    sale = verdict.sale
+    if sale is None:
+        sale = _sale(genuine, verdict, *next(fresh))
+        history.sales[genuine.counter, genuine.record.atc] = sale
+        sheet.sales.append((genuine, sale))
+    else:
+        sale.voided = True
+        sheet.voids.append(Void(genuine, sale))
+    atc, newest = genuine.record.atc, history.newest.get(genuine.counter, 0)
+    if atc < newest:
+        sheet.filling.add(genuine.counter)
+    history.newest[genuine.counter] = max(atc, newest)
+    seen = Seen(genuine.taken.digest, sale.payment_id)
+    history.seen[genuine.credential.credential_id, atc] = seen
+    return sale
+
+
+def _sale(genuine: Genuine, verdict: Verdict, payment_id: int, reference: str) -> Sale:
+    reader, record = genuine.taken.reader, genuine.record
+    return Sale(
+        payment_id=payment_id,
+        reference=reference,
+        reader_id=reader.device_id,
+        amount_minor=record.amount,
+        currency=record.currency,
+        business_date=business_date(at=record.at, time_zone=reader.time_zone),
+        liability=verdict.liability,
+    )
+
+
+def business_date(*, at: int, time_zone: str) -> date:
+    """Return the day on which the merchant's wall clock stood at ``at`` (epoch seconds)."""
+    return datetime.fromtimestamp(at, UTC).astimezone(_zone(time_zone)).date()
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)

@@ -1,0 +1,142 @@
+"""A sheet into the database: each kind of row in one statement, whatever their number."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from settlement.models import AtcSeen, BatchRecord, Payment
+from settlement.rules.facts import Genuine, Sale
+from settlement.rules.sheet import Entry, Sheet
+from settlement.services import copying
+
+
+def use_atcs(sheet: Sheet) -> None:
+    """
+    Take the ATCs of what posts, for ever.
+
+    In the order of credential and ATC, so that two postings never wait for each other in a circle.
+
+    :raises IntegrityError: another posting took one of them after the history was read
+    """
+    rows = [
+        (genuine.credential.credential_id, genuine.record.atc, genuine.taken.digest, payment_id)
+        for genuine, payment_id in sheet.posted
+    ]
+    copying.insert(
+        model=AtcSeen,
+        fields=("credential_id", "atc", "payload_digest", "payment_id"),
+        rows=sorted(rows),
+    )
+
+
+def reverse_sales(sheet: Sheet) -> None:
+    """Move the sales of earlier postings that were voided to REVERSED; history locked them."""
+    new = {sale.payment_id for _, sale in sheet.sales}
+    earlier = [void.sale.payment_id for void in sheet.voids if void.sale.payment_id not in new]
+    moved = Payment.objects.filter(pk__in=earlier, state=Payment.State.APPROVED).update(
+        state=Payment.State.REVERSED
+    )
+    assert moved == len(earlier), "a locked sale is no longer what the history said"
+
+
+def insert_payments(sheet: Sheet, *, at: datetime) -> None:
+    """Insert the payments; one voided on the same sheet is born REVERSED."""
+    copying.insert(
+        model=Payment,
+        fields=_PAYMENT_FIELDS,
+        rows=(_payment(genuine, sale, at) for genuine, sale in sheet.sales),
+    )
+
+
+_PAYMENT_FIELDS = (
+    "id",
+    "reference",
+    "channel",
+    "state",
+    "amount_minor",
+    "currency",
+    "merchant_id",
+    "store_id",
+    "device_id",
+    "card_id",
+    "credential_id",
+    "atc",
+    "approval_code",
+    "order",
+    "bearer",
+    "bearer_cause",
+    "fee_minor",
+    "business_date",
+    "created_at",
+    "approved_at",
+)
+
+
+def _payment(genuine: Genuine, sale: Sale, at: datetime) -> tuple[object, ...]:
+    taken, record, reader = genuine.taken, genuine.record, genuine.taken.reader
+    return (
+        sale.payment_id,
+        sale.reference,
+        "OFFLINE",
+        "REVERSED" if sale.voided else "APPROVED",
+        sale.amount_minor,
+        sale.currency,
+        reader.merchant_id,
+        reader.store_id,
+        reader.device_id,
+        genuine.card.card_id,
+        genuine.credential.credential_id,
+        record.atc,
+        taken.approval_code,
+        "",
+        sale.liability.bearer.value,
+        sale.liability.cause,
+        0,
+        sale.business_date,
+        datetime.fromtimestamp(record.at, UTC),
+        at,
+    )
+
+
+def insert_records(sheet: Sheet, *, ids: Sequence[int]) -> None:
+    """Insert the verdict on every record, under the ``ids`` drawn for them."""
+    copying.insert(
+        model=BatchRecord,
+        fields=_RECORD_FIELDS,
+        rows=(_record(pk, entry) for pk, entry in zip(ids, sheet.entries, strict=True)),
+    )
+
+
+_RECORD_FIELDS = (
+    "id",
+    "batch_id",
+    "index",
+    "state",
+    "reason",
+    "kind",
+    "card_id",
+    "payment_id",
+    "atc",
+    "amount_minor",
+    "currency",
+    "approval_code",
+    "tapped_at",
+)
+
+
+def _record(pk: int, entry: Entry) -> tuple[object, ...]:
+    taken, verdict, record = entry.taken, entry.verdict, entry.taken.record
+    return (
+        pk,
+        taken.batch_id,
+        taken.place,
+        "POSTED" if verdict.posted else "REJECTED",
+        str(verdict.reason),
+        record and int(record.kind),
+        taken.card and taken.card.card_id,
+        entry.payment_id,
+        record and record.atc,
+        record and record.amount,
+        record.currency if record else "",
+        taken.approval_code,
+        record and datetime.fromtimestamp(record.at, UTC),
+    )

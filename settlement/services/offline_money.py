@@ -1,0 +1,75 @@
+"""The money of a sheet: the card accounts' positions and the ledger, which must show the same."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+
+from issuers.services import accounts
+from issuers.services.accounts import OfflineChange
+from settlement.models import LedgerAccount, Transfer
+from settlement.rules.facts import Bearer, Genuine, Sale
+from settlement.rules.sheet import Sheet
+from settlement.services import ledger
+from settlement.services.ledger import Draft, Key
+
+_Kind = LedgerAccount.Kind
+_BORNE = {
+    Bearer.CARDHOLDER: Transfer.Code.OFFLINE_SALE,
+    Bearer.ISSUER: Transfer.Code.ISSUER_BEARS,
+    Bearer.MERCHANT: Transfer.Code.MERCHANT_BEARS,
+}
+
+
+def post(sheet: Sheet, *, at: datetime) -> None:
+    """Move the card accounts' positions, whatever they hold, and post the transfers."""
+    accounts.post_offline(changes=list(_changes(sheet)))
+    ledger.post_many(kind="offline_batches", transfers=list(_drafts(sheet)), at=at)
+
+
+def _changes(sheet: Sheet) -> Iterator[OfflineChange]:
+    balance: dict[tuple[int, int], int] = defaultdict(int)
+    used: dict[tuple[int, int], int] = defaultdict(int)
+    for genuine, sale in sheet.sales:
+        used[_position(genuine)] += sale.amount_minor
+        balance[_position(genuine)] -= _borne_by_cardholder(sale)
+    for genuine, sale in sheet.voids:
+        balance[_position(genuine)] += _borne_by_cardholder(sale)
+    for (account_id, credential_id), minor in balance.items():
+        yield OfflineChange(
+            account_id=account_id,
+            credential_id=credential_id,
+            balance_minor=minor,
+            used_minor=used[account_id, credential_id],
+        )
+
+
+def _position(genuine: Genuine) -> tuple[int, int]:
+    return (genuine.card.account_id, genuine.credential.credential_id)
+
+
+def _borne_by_cardholder(sale: Sale) -> int:
+    return sale.amount_minor if sale.liability.bearer is Bearer.CARDHOLDER else 0
+
+
+def _drafts(sheet: Sheet) -> Iterator[Draft]:
+    for genuine, sale in sheet.sales:
+        payer, payee = _legs(genuine, sale)
+        code = _BORNE[sale.liability.bearer]
+        yield Draft(code, payer, payee, sale.amount_minor, sale.payment_id)
+    for genuine, sale in sheet.voids:
+        payer, payee = _legs(genuine, sale)
+        code = Transfer.Code.OFFLINE_VOID
+        yield Draft(code, payee, payer, sale.amount_minor, sale.payment_id)
+
+
+def _legs(genuine: Genuine, sale: Sale) -> tuple[Key, Key]:
+    """Return who pays and who is paid: a loss is its bearer's, the shop is always paid."""
+    merchant = genuine.taken.reader.merchant
+    match sale.liability.bearer:
+        case Bearer.CARDHOLDER:
+            payer = Key(_Kind.CARDHOLDER.value, genuine.card.account, sale.currency)
+        case Bearer.ISSUER:
+            payer = Key(_Kind.ISSUER_LOSS.value, genuine.card.issuer, sale.currency)
+        case Bearer.MERCHANT:
+            payer = Key(_Kind.MERCHANT_LOSS.value, merchant, sale.currency)
+    return payer, Key(_Kind.MERCHANT.value, merchant, sale.currency)

@@ -1,0 +1,62 @@
+"""The phone's socket: commands are pushed the moment they wait (protocol §5.2)."""
+
+from typing import Any
+from urllib.parse import parse_qs
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from config.api.handshakes import device_of_handshake
+from django.utils import timezone
+
+from config.models import Device
+from config.wire import b64
+from issuers.services import commands
+from wallets.services import phones
+
+UNAUTHORIZED = 4401
+
+
+class PhoneCommands(AsyncJsonWebsocketConsumer):
+    """Pushes ``{type: "command", seq, command}``; a frame is a hint, the pull is the truth."""
+
+    device: Device
+    newest = 0
+
+    async def connect(self) -> None:
+        device = await database_sync_to_async(self._caller)()
+        if device is None:
+            await self.accept()
+            await self.close(code=UNAUTHORIZED)
+            return
+        self.device = device
+        self.group = f"device.{device.reference}"
+        await self.channel_layer.group_add(self.group, self.channel_name)
+        await self.accept()
+        await self.commands_waiting({})
+
+    async def disconnect(self, code: int) -> None:
+        if hasattr(self, "group"):
+            await self.channel_layer.group_discard(self.group, self.channel_name)
+
+    async def commands_waiting(self, event: dict[str, Any]) -> None:
+        """Push what this socket has not pushed yet; a revoked phone hears no more."""
+        waiting = await database_sync_to_async(self._waiting)()
+        if waiting is None:
+            await self.close(code=UNAUTHORIZED)
+            return
+        for command in waiting:
+            frame = {"type": "command", "seq": command.seq, "command": b64.encode(command.command)}
+            await self.send_json(frame)
+            self.newest = max(self.newest, command.seq)
+
+    def _waiting(self) -> list[commands.Outgoing] | None:
+        alive = Device.objects.filter(pk=self.device.pk, state=Device.State.ACTIVE).exists()
+        if not alive:
+            return None
+        return commands.pending_for(device=self.device, after=self.newest, at=timezone.now())
+
+    def _caller(self) -> Device | None:
+        query = parse_qs(self.scope["query_string"].decode("latin-1"))
+        if "ticket" in query:
+            return phones.take_ticket(ticket=query["ticket"][0], at=timezone.now())
+        return device_of_handshake(scope=self.scope, at=timezone.now())
