@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils.module_loading import import_string
 
 from config import audit, keys
 from config.audit import Actor
-from config.models import Device, PublicKey
+from config.models import Device, PublicKey, SeenNonce
 from config.models.keys import PLATFORM
 from config.refusals import NotFound
 from config.wire import b64, cbor, cose
@@ -79,7 +79,7 @@ def configuration(*, device: Device, at: datetime) -> dict[str, Any]:
 
 
 def trust_list(*, at: datetime) -> dict[str, list[dict[str, str]]]:
-    """Return every key not yet ended, the platform's and each issuer's, with its window (RFC 3339)."""
+    """Return every key not yet ended with its window (RFC 3339): the platform's, the issuers'."""
     keys.current(holder=PLATFORM, at=at)  # makes the platform's first key
     rows = PublicKey.objects.filter(active_until__gt=at).order_by("holder", "active_from", "id")
     platform = [_window(row) for row in rows if row.holder == PLATFORM]
@@ -108,13 +108,9 @@ def platform_key(*, at: datetime) -> str:
 
 def forget_nonces(*, at: datetime, limit: int) -> int:
     """Delete up to ``limit`` nonces whose signatures are too old to be taken; return how many."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM config_seennonce WHERE id IN"
-            " (SELECT id FROM config_seennonce WHERE expires_at <= %s LIMIT %s)",
-            [at, limit],
-        )
-        return cursor.rowcount
+    old = SeenNonce.objects.filter(expires_at__lte=at).values("pk")[:limit]
+    count, _models = SeenNonce.objects.filter(pk__in=old).delete()
+    return count
 
 
 def _window(row: PublicKey) -> dict[str, str]:

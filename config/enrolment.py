@@ -121,7 +121,7 @@ def redeem(
     :raises EnrolmentCodeInvalid: unknown, used, expired, of another kind, or tried too often
     :raises PublicKeyTaken: the key is a device's already
     """
-    enrolled = _try(code, kind, name, key, body, address, at)
+    enrolled = _try(typed=code, kind=kind, name=name, key=key, body=body, address=address, at=at)
     if enrolled is None:
         raise EnrolmentCodeInvalid
     return enrolled
@@ -129,17 +129,14 @@ def redeem(
 
 def forget_failures(*, at: datetime, limit: int) -> int:
     """Delete up to ``limit`` failures that can lock nobody any more; return how many."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM config_enrolmentfailure WHERE id IN"
-            " (SELECT id FROM config_enrolmentfailure WHERE at <= %s LIMIT %s)",
-            [at - 2 * LOCK, limit],
-        )
-        return cursor.rowcount
+    old = EnrolmentFailure.objects.filter(at__lte=at - 2 * LOCK).values("pk")[:limit]
+    count, _models = EnrolmentFailure.objects.filter(pk__in=old).delete()
+    return count
 
 
 @transaction.atomic
 def _try(
+    *,
     typed: str,
     kind: str,
     name: str,

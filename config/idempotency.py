@@ -102,18 +102,14 @@ def once(
 
 def forget_older(*, at: datetime, limit: int) -> int:
     """Delete up to ``limit`` answers older than 30 days; return how many."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM config_idempotencyrecord WHERE id IN"
-            " (SELECT id FROM config_idempotencyrecord WHERE created_at <= %s LIMIT %s)",
-            [at - KEPT_FOR, limit],
-        )
-        return cursor.rowcount
+    old = IdempotencyRecord.objects.filter(created_at__lte=at - KEPT_FOR).values("pk")[:limit]
+    count, _models = IdempotencyRecord.objects.filter(pk__in=old).delete()
+    return count
 
 
 def _answer_of(kept: IdempotencyRecord, *, caller: str, key: str) -> Answer:
     context = _context(caller, bytes(kept.key_hash))
-    body = sealing.unseal(kept.answer, context=context, key=_derived(caller, key))
+    body = sealing.unseal(bytes(kept.answer), context=context, key=_derived(caller, key))
     return Answer(status=kept.status, body=body)
 
 

@@ -25,7 +25,7 @@ type Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class AllowedOrigins:
-    """ASGI middleware: refuses handshakes of foreign pages with 403, before anything is accepted."""
+    """ASGI middleware: refuses handshakes of foreign pages with 403, before any accept."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
@@ -56,17 +56,18 @@ def is_ours(origin: str) -> bool:
 
 
 def handshake_uri(scope: Scope) -> str:
-    """Return ``@target-uri`` of a handshake in its http(s) form, as a device signs it (protocol §3).
+    """Return ``@target-uri`` of a handshake in its http(s) form, as a device signs it.
 
     The origin is the sockets' own, in the demo the one asked for.
     """
-    origin = "http" + settings.SOCKETS_ORIGIN.rstrip("/").removeprefix("ws")
+    origin: str = "http" + settings.SOCKETS_ORIGIN.rstrip("/").removeprefix("ws")
     host = _header(scope, b"host")
     if settings.DEMO and host is not None:
         origin = f"{urlsplit(origin).scheme}://{host.decode('latin-1')}"
     path = scope.get("raw_path") or scope["path"].encode()
     query = scope.get("query_string", b"")
-    return origin + (path + (b"?" + query if query else b"")).decode("latin-1")
+    told: bytes = path + (b"?" + query if query else b"")
+    return origin + told.decode("latin-1")
 
 
 def handshake_headers(scope: Scope) -> dict[str, str]:

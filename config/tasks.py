@@ -1,6 +1,5 @@
 """The floor's own tasks: beating, and forgetting what nobody will ask for again."""
 
-from collections.abc import Callable
 from typing import Final
 
 from celery import shared_task
@@ -24,9 +23,5 @@ def forget_expired(**_newer: object) -> None:
     """Delete spent nonces, old enrolment failures and answers older than 30 days, in batches."""
     at = timezone.now()
     for forget in (devices.forget_nonces, enrolment.forget_failures, idempotency.forget_older):
-        _all(lambda forget=forget: forget(at=at, limit=BATCH))
-
-
-def _all(forget: Callable[[], int]) -> None:
-    while forget() == BATCH:
-        pass
+        while forget(at=at, limit=BATCH) == BATCH:
+            pass

@@ -5,10 +5,13 @@ from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from config.api.handshakes import device_of_handshake
 from django.utils import timezone
 
 from config.models import Device
+from config.models.devices import DeviceKind
+from config.refusals import Refused
+from config.signatures import verify_request
+from config.sockets import handshake_headers, handshake_uri
 from config.wire import b64
 from issuers.services import commands
 from wallets.services import phones
@@ -59,4 +62,14 @@ class PhoneCommands(AsyncJsonWebsocketConsumer):
         query = parse_qs(self.scope["query_string"].decode("latin-1"))
         if "ticket" in query:
             return phones.take_ticket(ticket=query["ticket"][0], at=timezone.now())
-        return device_of_handshake(scope=self.scope, at=timezone.now())
+        try:
+            device = verify_request(
+                method="GET",
+                target_uri=handshake_uri(self.scope),
+                headers=handshake_headers(self.scope),
+                body=b"",
+                at=timezone.now(),
+            )
+        except Refused:
+            return None
+        return device if device.kind == DeviceKind.PHONE else None

@@ -1,7 +1,7 @@
 """Who calls the API: a device that signs, or a server with an API key (protocol section 3)."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -85,6 +85,9 @@ class NewKeyPrincipal:
         return "DEVICE", self.caller
 
 
+type Principal = DevicePrincipal | KeyPrincipal | NewKeyPrincipal
+
+
 class DeviceSignature(BaseAuthentication):
     """HTTP message signatures (RFC 9421) of enrolled devices."""
 
@@ -144,9 +147,14 @@ class ApiKey(BaseAuthentication):
         return 'Bearer realm="paydesk"'
 
 
+def caller_of(request: Request) -> Principal:
+    """Return who called; the framework's own types know signed-in people alone."""
+    return cast("Principal", request.user)
+
+
 def actor_of(request: Request) -> Actor:
     """Return who calls, for the audit trail."""
-    kind, name = request.user.actor
+    kind, name = caller_of(request).actor
     return Actor(
         kind=kind,
         name=name,
@@ -157,9 +165,16 @@ def actor_of(request: Request) -> Actor:
 
 def signer_of(request: Request) -> Device:
     """Return the device that signed, where the view admits no other caller."""
-    principal = request.user
+    principal = caller_of(request)
     assert isinstance(principal, DevicePrincipal), "the view's permission admits devices alone"
     return principal.device
+
+
+def key_of(request: Request) -> KeyPrincipal:
+    """Return whose API key was shown, where the view admits no other caller."""
+    principal = caller_of(request)
+    assert isinstance(principal, KeyPrincipal), "the view's permission admits API keys alone"
+    return principal
 
 
 def target_uri(request: HttpRequest) -> str:

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from config import idempotency
 from config.api import problems
+from config.api.authentication import caller_of
 from config.idempotency import Answer
 from config.refusals import Refused
 
@@ -28,7 +29,7 @@ type Method = Callable[..., HttpResponseBase]
 
 def idempotent(method: Method) -> Method:
     """
-    Make ``method`` of an APIView, which moves money or state, answer a repetition as the first time.
+    Make an APIView's ``method``, which moves money or state, answer a repetition as at first.
 
     Without the header (optional for devices) the method simply runs. Refusals become answers here,
     so that they are kept like any other; a fault undoes all and is the framework's to answer.
@@ -48,7 +49,7 @@ def idempotent(method: Method) -> Method:
             return _told(made[0])
 
         answer = idempotency.once(
-            caller=request.user.caller,
+            caller=caller_of(request).caller,
             key=key,
             fingerprint=_fingerprint(request),
             at=timezone.now(),

@@ -17,7 +17,7 @@ class TooLarge(APIException):
 
 
 class StrictJSON(BaseParser):
-    """JSON in UTF-8 (RFC 8259) with no name twice and no NaN; whatever else is 400 ``malformed``."""
+    """JSON in UTF-8 (RFC 8259) with no name twice and no NaN; all else is 400 ``malformed``."""
 
     media_type = "application/json"
 
@@ -40,7 +40,7 @@ class SignedObject(BaseParser):
         stream: IO[Any],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> bytes:
+    ) -> Any:
         data: bytes = stream.read(settings.BATCH_MAX_BYTES + 1)
         if len(data) > settings.BATCH_MAX_BYTES:
             raise TooLarge

@@ -6,7 +6,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from config.api.authentication import DevicePrincipal, KeyPrincipal
+from config.api.authentication import DevicePrincipal, KeyPrincipal, caller_of
 from config.models.devices import DeviceKind
 
 WRONG_KIND = "wrong_kind"
@@ -26,7 +26,7 @@ def device_of(*kinds: str) -> type[BasePermission]:
 
     class DeviceOf(_Kind):
         def has_permission(self, request: Request, view: APIView) -> bool:
-            caller = request.user
+            caller = caller_of(request)
             return isinstance(caller, DevicePrincipal) and caller.device.kind in admitted
 
     return DeviceOf
@@ -39,7 +39,7 @@ class ApiKeyOfMerchant(_Kind):
     """Admits servers with a merchant's API key."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        caller = request.user
+        caller = caller_of(request)
         return isinstance(caller, KeyPrincipal) and bool(caller.merchant_reference)
 
 

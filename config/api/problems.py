@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 class Problem(JsonResponse):
     """
-    A refusal as ``application/problem+json``; ``code`` is stable, ``title`` and ``detail`` are for people.
+    A refusal as ``application/problem+json``: ``code`` is stable, the texts are for people.
 
     The request id goes into the header alone, so that a kept answer stays the same answer.
     """
@@ -56,22 +56,23 @@ def handle(exception: Exception, context: Mapping[str, Any]) -> HttpResponse | N
 
 
 def _problem(exception: Exception) -> Problem | None:
+    problem: Problem | None = None
     match exception:
         case Refused():
-            return _of_refusal(exception)
+            problem = _of_refusal(exception)
         case Http404():
-            return _of_refusal(NotFound(_("There is no such thing, or it is not yours.")))
+            problem = _of_refusal(NotFound(_("There is no such thing, or it is not yours.")))
         case PermissionDenied():
-            return _of_refusal(Forbidden())
+            problem = _of_refusal(Forbidden())
         case RequestDataTooBig():
-            return _too_large()
+            problem = _too_large()
         case UnreadablePostError():
-            return _malformed(_("The body ended early."))
+            problem = _malformed(_("The body ended early."))
         case OperationalError() | InterfaceError():
-            return _unavailable(exception)
+            problem = _unavailable(exception)
         case exceptions.APIException():
-            return _of_framework(exception)
-    return None
+            problem = _of_framework(exception)
+    return problem
 
 
 def _of_refusal(refusal: Refused) -> Problem:
@@ -96,15 +97,13 @@ def _of_framework(exception: exceptions.APIException) -> Problem:
             code = "signature_invalid"
         case _:
             code = str(exception.get_codes())
-    extra = {}
-    if isinstance(exception, exceptions.Throttled) and exception.wait is not None:
-        extra["retry_after_s"] = int(exception.wait) + 1
+    wait_s = getattr(exception, "wait", None)  # of Throttled
     return Problem(
         status=exception.status_code,
         code=code,
         title=HTTPStatus(exception.status_code).phrase,
         detail=str(exception.detail),
-        **extra,
+        retry_after_s=None if wait_s is None else int(wait_s) + 1,
     )
 
 
@@ -132,7 +131,7 @@ def _unavailable(exception: Exception) -> Problem:
 
 
 def _flatten(details: Any, path: str = "") -> Iterator[dict[str, str]]:
-    """Yield one error per leaf of a serializer's nested details; the path is dotted, from the body."""
+    """Yield one error per leaf of a serializer's details, its path dotted from the body on."""
     if isinstance(details, Mapping) and set(details) == {"message", "code"}:
         yield {"field": path, "code": str(details["code"]), "detail": str(details["message"])}
     elif isinstance(details, Mapping):

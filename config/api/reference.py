@@ -1,4 +1,4 @@
-"""The API's description: OpenAPI as JSON and YAML, and two ways to read it, all served from here."""
+"""The API's description: OpenAPI as JSON and YAML, and two ways to read it, all from here."""
 
 from typing import Any
 
@@ -34,11 +34,11 @@ class _Open:
 
 
 class OpenApiJson(_Open, SpectacularAPIView):  # type: ignore[misc]  # untyped base
-    renderer_classes = (OpenApiJsonRenderer,)
+    renderer_classes = [OpenApiJsonRenderer]
 
 
 class OpenApiYaml(_Open, SpectacularAPIView):  # type: ignore[misc]  # untyped base
-    renderer_classes = (OpenApiYamlRenderer,)
+    renderer_classes = [OpenApiYamlRenderer]
 
 
 @method_decorator(csp_override(_STRICT), name="dispatch")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -24,7 +25,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         if isinstance(data, Mapping):
             unknown = [name for name in data if name not in self.fields]
             if unknown:
-                told = serializers.ErrorDetail(_("There is no such field."), code="unknown")
+                told = serializers.ErrorDetail(gettext("There is no such field."), code="unknown")
                 raise serializers.ValidationError({str(name): [told] for name in unknown})
         return super().to_internal_value(data)
 

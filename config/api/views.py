@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from config import devices, enrolment
 from config.addresses import address_of
-from config.api.authentication import NewKeySignature, signer_of
+from config.api.authentication import NewKeyPrincipal, NewKeySignature, caller_of, signer_of
 from config.api.once import idempotent
 from config.api.permissions import any_device
 from config.api.serializers import Binary, Choice, Integer, StrictSerializer, Text
@@ -132,13 +132,15 @@ class Enrolments(APIView):
     @extend_schema(request=EnrolmentBody, responses={201: EnrolmentAnswer})
     @idempotent
     def post(self, request: Request) -> Response:
+        caller = caller_of(request)
+        assert isinstance(caller, NewKeyPrincipal), "the view knows no other caller"
         body = EnrolmentBody.read(request)
         at = timezone.now()
         enrolled = enrolment.redeem(
             code=body["code"],
             kind=body["kind"],
             name=body["name"],
-            key=request.user.key,
+            key=caller.key,
             body=dict(request.data),
             address=address_of(request.META),
             at=at,

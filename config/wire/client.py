@@ -186,7 +186,7 @@ class PortalSession:
         built.headers.update(signed)
         try:
             response = self._http.send(built)
-        except httpx.TransportError as lost:
+        except httpx.RequestError as lost:
             raise PortalUnreachable(str(lost)) from lost
         return _judged(response)
 
@@ -235,7 +235,7 @@ def discover(*, http: httpx.Client, origin: str) -> dict[str, Any]:
     """
     try:
         response = http.get(origin.rstrip("/") + API + "/")
-    except httpx.TransportError as lost:
+    except httpx.RequestError as lost:
         raise PortalUnreachable(str(lost)) from lost
     document = _object(response.content)
     if response.is_error or document is None:

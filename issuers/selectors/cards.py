@@ -29,9 +29,7 @@ def card_of(*, reference: str) -> Card:
         token = b64.decode(reference)
     except Malformed:
         raise NotFound from None
-    card = (
-        Card.objects.filter(token=token).select_related("issuer", "programme", "account").first()
-    )
+    card = Card.objects.filter(token=token).select_related("issuer", "programme", "account").first()
     if card is None:
         raise NotFound
     return card

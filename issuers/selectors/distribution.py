@@ -66,7 +66,7 @@ def versions_with_reach(*, issuer: Issuer, limit: int = 50) -> list[Reach]:
     )
     if not versions:
         return []
-    held = sorted(_held(issuer).values_list("held", flat=True))
+    held = sorted(version for version, _at in _held(issuer).values())
     commands = _commands_by_version(issuer, oldest=versions[-1].version)
     reached = []
     for version in versions:
@@ -84,10 +84,14 @@ def versions_with_reach(*, issuer: Issuer, limit: int = 50) -> list[Reach]:
     return reached
 
 
-def _held(issuer: Issuer) -> QuerySet[BlacklistDownload, dict[str, int]]:
-    """Return the newest version of each device that ever fetched; versions only rise."""
+def _held(issuer: Issuer) -> dict[int, tuple[int, datetime]]:
+    """Return by device (key) the newest version it was given, and when; versions only rise."""
     logged = BlacklistDownload.objects.filter(issuer=issuer, device__state=Device.State.ACTIVE)
-    return logged.values("device").annotate(held=Max("version"), newest=Max("at")).order_by()
+    newest = logged.order_by("device_id", "-version", "-at").distinct("device_id")
+    return {
+        device: (version, at)
+        for device, version, at in newest.values_list("device_id", "version", "at")
+    }
 
 
 def _commands_by_version(issuer: Issuer, *, oldest: int) -> dict[int, tuple[int, int]]:
@@ -113,16 +117,13 @@ def _commands_by_version(issuer: Issuer, *, oldest: int) -> dict[int, tuple[int,
 
 def devices_with_versions(*, issuer: Issuer) -> list[DeviceVersion]:
     """Return the readers that ever fetched the issuer's list, those furthest behind first."""
-    newest = BlacklistVersion.objects.filter(issuer=issuer).aggregate(newest=Max("version"))
-    held = {row["device"]: row for row in _held(issuer)}
+    versions = BlacklistVersion.objects.filter(issuer=issuer)
+    newest = versions.aggregate(newest=Max("version"))["newest"] or 0
+    held = _held(issuer)
     readers = [
-        DeviceVersion(
-            device=device,
-            version=held[device.pk]["held"],
-            at=held[device.pk]["newest"],
-            behind=held[device.pk]["held"] < (newest["newest"] or 0),
-        )
+        DeviceVersion(device=device, version=version, at=at, behind=version < newest)
         for device in Device.objects.filter(pk__in=held)
+        for version, at in [held[device.pk]]
     ]
     return sorted(readers, key=lambda reader: (reader.version, reader.at))
 

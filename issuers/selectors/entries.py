@@ -5,7 +5,6 @@ from django.db.models import (
     Case,
     Count,
     Exists,
-    F,
     IntegerField,
     Max,
     OuterRef,
@@ -52,7 +51,35 @@ def with_reach(rows: QuerySet[BlacklistEntry]) -> QuerySet[BlacklistEntry]:
 
 
 def _own() -> QuerySet[OtaCommand]:
-    lifted = OuterRef("lifted_at")
-    return OtaCommand.objects.filter(entry=OuterRef("pk")).filter(
-        Q(action=_Action.UNBLOCK) & ~Q(lifted_since(lifted)) | Q(action=_Action.BLOCK)
+    """The commands of the outer entry that say what it is now: listed, or lifted."""
+    return OtaCommand.objects.filter(
+        Q(entry__lifted_at=None, action__in=[_Action.BLOCK, _Action.WIPE])
+        | Q(entry__lifted_at__isnull=False, action=_Action.UNBLOCK),
+        entry=OuterRef("pk"),
+    )
+
+
+def _commands(which: Q) -> Coalesce:
+    counts = _own().filter(which).order_by().values("entry").annotate(counted=Count("pk"))
+    return Coalesce(Subquery(counts.values("counted"), output_field=IntegerField()), 0)
+
+
+def _version(field: str) -> Subquery:
+    numbers = ListedNumber.objects.filter(entry=OuterRef("pk")).order_by().values("entry")
+    return Subquery(numbers.annotate(newest=Max(field)).values("newest"))
+
+
+def _exposure() -> Coalesce:
+    told = OtaCommand.objects.filter(
+        entry=OuterRef(OuterRef("pk")),
+        device=OuterRef("device"),
+        action__in=[_Action.BLOCK, _Action.WIPE],
+        state=_State.APPLIED,
+    )
+    exposed = Credential.objects.filter(
+        ~Exists(told), card=OuterRef("card"), state=Credential.State.ACTIVE
+    )
+    sums = exposed.order_by().values("card").annotate(minor=Sum("reserve_minor")).values("minor")
+    return Coalesce(
+        Case(When(lifted_at=None, then=Subquery(sums, output_field=BigIntegerField()))), 0
     )

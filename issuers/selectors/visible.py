@@ -28,7 +28,7 @@ def cards_visible_to(user: User, right: Right = Right.SEE_CARDS) -> QuerySet[Car
 def blacklist_visible_to(
     user: User, right: Right = Right.SEE_BLACKLIST
 ) -> QuerySet[BlacklistEntry]:
-    """Return the blacklist entries, open and lifted, of the issuers at which ``user`` has ``right``."""
+    """Return the entries, open and lifted, of the issuers at which ``user`` has ``right``."""
     rows = BlacklistEntry.objects.filter(_at_tenants(user, right, "issuer__reference"))
     return rows.select_related("issuer", "card__programme", "card__account")
 

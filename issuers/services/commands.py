@@ -137,7 +137,7 @@ def _sign(commands: Sequence[OtaCommand], at: datetime) -> None:
 
 
 def _told(command: OtaCommand) -> Command:
-    body = cast(dict[int, int | bytes], cbor.decode(bytes(command.body)))  # as queued
+    body = cast("dict[int, int | bytes]", cbor.decode(bytes(command.body)))  # as queued
     return Command(
         command_id=bytes(command.command_id),
         card_token=bytes(command.card.token),

@@ -5,9 +5,10 @@ Floor and unsent limits are minor units by currency (ISO 4217); one without them
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
-_DAY_S = 24 * 60 * 60
+SPLIT_SALE_WINDOW_S: Final = 300
+_DAY_S: Final = 24 * 60 * 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,7 @@ class ReaderLimits:
     floor_minor: Mapping[str, int]
     unsent_minor: Mapping[str, int]
     blacklist_max_age_s: int = _DAY_S
-    split_sale_window_s: int = 300
+    split_sale_window_s: int = SPLIT_SALE_WINDOW_S
     records: int = 500
     oldest_s: int = 7 * _DAY_S
 
@@ -30,19 +31,21 @@ class ReaderLimits:
     def of_config(cls, config: Mapping[str, Any]) -> Self:
         """Return the limits in the answer of ``GET /api/v1/device/config`` of a reader.
 
-        ``config`` holds ``{limits: {<currency>: {floor, unsent}, …}, split_sale_window_s,
-        blacklist_max_age_s, capacities: {records, oldest_s}}``.
+        ``config`` holds the merchant's ``currency``, ``capacity`` (records), ``max_age_s`` of the
+        oldest, ``max_unsent`` (minor units), ``blacklist_max_age_s`` and, where the merchant has
+        set them, ``floor`` (minor units) and ``split_sale_window_s``. Without a floor the cards'
+        own caps rule, and the room left in the store.
 
-        :raises KeyError: one of these is missing
+        :raises KeyError: one of the former is missing
         """
-        limits = config["limits"]
+        currency, unsent_minor = config["currency"], config["max_unsent"]
         return cls(
-            floor_minor={currency: limit["floor"] for currency, limit in limits.items()},
-            unsent_minor={currency: limit["unsent"] for currency, limit in limits.items()},
+            floor_minor={currency: config.get("floor", unsent_minor)},
+            unsent_minor={currency: unsent_minor},
             blacklist_max_age_s=config["blacklist_max_age_s"],
-            split_sale_window_s=config["split_sale_window_s"],
-            records=config["capacities"]["records"],
-            oldest_s=config["capacities"]["oldest_s"],
+            split_sale_window_s=config.get("split_sale_window_s", SPLIT_SALE_WINDOW_S),
+            records=config["capacity"],
+            oldest_s=config["max_age_s"],
         )
 
     def to_state(self) -> dict[str, Any]:

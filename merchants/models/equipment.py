@@ -8,7 +8,7 @@ from config.models import Device
 from merchants.models.merchants import Merchant, Store
 
 
-@pghistory.track(fields=["store", "capacity", "max_unsent_minor", "max_age_days"])
+@pghistory.track(fields=["store", "capacity", "floor_minor", "max_unsent_minor", "max_age_days"])
 class Equipment(models.Model):
     """A merchant's device: number and secret for terminals, readers and ATMs (protocol §3)."""
 
@@ -20,6 +20,7 @@ class Equipment(models.Model):
     certificate = models.BinaryField(null=True)  # reader certificate (protocol §5)
     certificate_expires_at = models.DateTimeField(null=True)
     capacity = models.PositiveIntegerField(default=500)
+    floor_minor = models.BigIntegerField(default=1_000_000)  # one offline payment; EMV 9F1B
     max_unsent_minor = models.BigIntegerField(default=5_000_000)
     max_age_days = models.PositiveSmallIntegerField(default=7)
     unsent_count = models.PositiveIntegerField(null=True)  # as the device last said

@@ -30,6 +30,7 @@ class Merchant(Stateful):
     mcc = models.CharField(max_length=4, default="5462")  # ISO 18245
     state = models.CharField(max_length=12, choices=State.choices, default=State.ACTIVE)
     blacklist_max_age_s = models.PositiveIntegerField(default=24 * 3600)  # older: floor 0
+    split_sale_window_s = models.PositiveIntegerField(default=300)  # summed before the cap
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -61,6 +61,7 @@ def equipment_edit(request: HttpRequest, merchant: str, device: str) -> HttpResp
         "name": item.device.name,
         "store": item.store.reference,
         "capacity": item.capacity,
+        "floor": money.text(item.floor_minor, row.currency),
         "max_unsent": money.text(item.max_unsent_minor, row.currency),
     }
     form = EquipmentForm(request.POST or None, merchant=row, initial=initial)
@@ -71,6 +72,7 @@ def equipment_edit(request: HttpRequest, merchant: str, device: str) -> HttpResp
             name=told["name"],
             store=told["store"],
             capacity=told["capacity"],
+            floor_minor=told["floor"],
             max_unsent_minor=told["max_unsent"],
             actor=actor_of(request),
             at=timezone.now(),

@@ -91,6 +91,9 @@ class EquipmentForm(forms.Form):
     capacity = forms.IntegerField(
         label=_("Stored payments, at most"), min_value=1, max_value=500, initial=500
     )
+    floor = forms.CharField(
+        label=_("One offline payment, at most"), help_text=_("0 sends every payment online.")
+    )
     max_unsent = forms.CharField(
         label=_("Unsent sum, at most"),
         help_text=_("Beyond it the reader approves nothing offline until it has sent its batch."),
@@ -103,11 +106,20 @@ class EquipmentForm(forms.Form):
         assert isinstance(choice, forms.ModelChoiceField)
         choice.queryset = merchant.stores.filter(closed_at=None).order_by("name")
 
+    def clean_floor(self) -> int:
+        return self._amount("floor")
+
     def clean_max_unsent(self) -> int:
+        return self._amount("max_unsent")
+
+    def _amount(self, name: str) -> int:
         try:
-            return money.parse(self.cleaned_data["max_unsent"], self.currency)
+            minor = money.parse(self.cleaned_data[name], self.currency)
         except Refused as refusal:
             raise forms.ValidationError(refusal.detail, code=refusal.code) from None
+        if minor < 0:
+            raise forms.ValidationError(_("It cannot be negative."), code="negative")
+        return minor
 
 
 class ApiKeyForm(forms.Form):

@@ -1,10 +1,10 @@
 """What merchants and the platform find in the navigation of shops."""
 
-from config.portal.nav import NavItem
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from config.models import Membership, User
+from config.portal.nav import NavItem
 from config.roles import Right, TenantKind, allows
 
 

@@ -12,7 +12,7 @@ from config.audit import Actor
 from config.models import Device, EnrolmentCode
 from config.models.devices import DeviceKind
 from config.models.keys import PLATFORM
-from config.refusals import NotFound, Refused
+from config.refusals import Refused
 from config.wire import b64
 from merchants.models import Equipment, Merchant, Store
 from merchants.wire import ReaderCertificate
@@ -81,11 +81,18 @@ def limits_of(*, device: Device) -> dict[str, Any]:
     return {
         "merchant": {"id": equipment.merchant.reference, "name": equipment.merchant.name},
         "store": equipment.store.name,
-        "currency": equipment.merchant.currency,
-        "capacity": equipment.capacity,
-        "max_age_s": equipment.max_age_days * 86400,
-        "max_unsent": equipment.max_unsent_minor,
+        "limits": {
+            equipment.merchant.currency: {
+                "floor": equipment.floor_minor,
+                "unsent": equipment.max_unsent_minor,
+            }
+        },
+        "capacities": {
+            "records": equipment.capacity,
+            "oldest_s": equipment.max_age_days * 86400,
+        },
         "blacklist_max_age_s": equipment.merchant.blacklist_max_age_s,
+        "split_sale_window_s": equipment.merchant.split_sale_window_s,
     }
 
 
@@ -96,16 +103,17 @@ def edit(
     store: Store,
     name: str,
     capacity: int,
+    floor_minor: int,
     max_unsent_minor: int,
     actor: Actor,
     at: datetime,
 ) -> Equipment:
-    """Rename or move a device and set its offline limits (the sum in minor units)."""
+    """Rename or move a device and set its offline limits (in minor units)."""
     assert store.merchant_id == equipment.merchant_id, "a device stands in its merchant's stores"
     before = {"name": equipment.device.name, "store": equipment.store.name}
     equipment.store, equipment.capacity = store, capacity
-    equipment.max_unsent_minor = max_unsent_minor
-    equipment.save(update_fields=["store", "capacity", "max_unsent_minor"])
+    equipment.floor_minor, equipment.max_unsent_minor = floor_minor, max_unsent_minor
+    equipment.save(update_fields=["store", "capacity", "floor_minor", "max_unsent_minor"])
     Device.objects.filter(pk=equipment.device_id).update(name=name)
     equipment.device.name = name
     audit.record(
@@ -149,15 +157,3 @@ def _save_with_number(equipment: Equipment) -> None:
             continue
         return
     raise AssertionError("no free terminal number after twenty draws")
-
-
-def check_owner(*, owner: str, store: str) -> None:
-    """Refuse an enrolment code for a merchant or a store that is not there.
-
-    :raises NotFound: no such merchant, or no open store of that reference
-    """
-    stores = Store.objects.filter(merchant__reference=owner, closed_at=None)
-    if store:
-        stores = stores.filter(reference=store)
-    if not stores.exists():
-        raise NotFound(f"No merchant {owner} with that store.")

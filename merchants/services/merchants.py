@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from config import audit, money, references
 from config.audit import Actor
-from config.refusals import Refused
+from config.refusals import NotFound, Refused
 from merchants.models import Agreement, Merchant, Store
 
 
@@ -151,6 +151,18 @@ def edit_store(*, store: Store, name: str, address: str, actor: Actor, at: datet
     after = {"name": store.name, "address": store.address}
     _audit(store.merchant, "store.edit", actor, at, before=before, after=after)
     return store
+
+
+def refuse_unknown(*, owner: str, store: str) -> None:
+    """Refuse an enrolment code for a merchant or a store that is not there.
+
+    :raises NotFound: no such merchant, or no open store of that reference
+    """
+    stores = Store.objects.filter(merchant__reference=owner, closed_at=None)
+    if store:
+        stores = stores.filter(reference=store)
+    if not stores.exists():
+        raise NotFound(f"No merchant {owner} with that store.")
 
 
 def checked_zone(name: str) -> str:

@@ -1,6 +1,5 @@
 """A customer's cards on a phone: listed, certified, frozen by their owner (protocol §3.1)."""
 
-from config.api.once import idempotent
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -9,6 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.api.authentication import actor_of, signer_of
+from config.api.once import idempotent
 from config.api.permissions import device_of
 from config.models.devices import DeviceKind
 from config.wire import b64

@@ -1,16 +1,16 @@
 """The phone's own copies of offline payments, and the payments the portal knows of."""
 
-from config.api.once import idempotent
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
-from settlement.selectors.payments import payments_of_customer
 
 from config.api.authentication import signer_of
+from config.api.once import idempotent
 from config.api.permissions import device_of
 from config.models.devices import DeviceKind
+from settlement.selectors.customers import payments_of_customer
 from wallets.api.serializers import PaymentsAnswer, RecordsAnswer, RecordsBody
 from wallets.services import offline_records
 

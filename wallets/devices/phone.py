@@ -70,7 +70,8 @@ class Phone:
         """Put the card on the phone, in place of an older credential of the same card.
 
         ATC, newest version and the issuer's mark go on from the older one: neither a fresh key nor
-        a fresh certificate lifts a block.
+        a fresh certificate lifts a block. Commands are pulled from the first again, for one may
+        have been passed over while the card was not here yet.
 
         :raises WireError: no trusted issuer signed it
         :raises CardNotAccepted: it is not for the key made by :meth:`prepare_card`
@@ -88,6 +89,7 @@ class Phone:
             fresh.blocked, fresh.frozen = older.blocked, older.frozen
         self._cards[terms.card_token] = fresh
         del self._new_keys[terms.card_token]
+        self.commands_after = 0
         self.save()
 
     def check_before_contact(self, *, card: bytes, at: int) -> None:

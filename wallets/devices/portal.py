@@ -35,7 +35,9 @@ class PhonePortal:
         return cards
 
     def fetch_certificate(self, *, card: bytes, at: int, authentication: str | None = None) -> bool:
-        """Ask for the card's certificate on this phone; False when staff have to agree first.
+        """Put the card on this phone with the commands that wait for it, before its first use.
+
+        Return False when staff have to agree first.
 
         The idempotency key follows from the card's key, so asking again after a lost answer or a
         restart yields the same certificate.
@@ -56,6 +58,7 @@ class PhonePortal:
             return False
         certificate = b64.decode(answer.json()["certificate"])
         self._phone.accept_card(certificate=certificate, at=at)
+        self.pull_commands(at=at)
         return True
 
     def pull_commands(self, *, at: int) -> list[Handled]:

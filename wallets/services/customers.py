@@ -6,7 +6,7 @@ from django.db import transaction
 
 from config import audit, references
 from config.audit import Actor
-from config.refusals import Refused
+from config.refusals import NotFound, Refused
 from wallets.models import Customer
 
 
@@ -32,3 +32,12 @@ def add(*, name: str, actor: Actor, at: datetime) -> Customer:
         at=at,
     )
     return customer
+
+
+def refuse_unknown(*, owner: str, store: str) -> None:
+    """Refuse an enrolment code for a customer who is not there; a phone stands in no store.
+
+    :raises NotFound: no such customer
+    """
+    if store or not Customer.objects.filter(reference=owner).exists():
+        raise NotFound(f"No customer {owner}.")

@@ -9,7 +9,6 @@ from django.db import transaction
 
 from config import sealing
 from config.models import Device, EnrolmentCode
-from config.refusals import NotFound
 from config.wire import b64
 from wallets.models import Customer, Phone, SocketTicket
 
@@ -57,15 +56,6 @@ def limits_of(*, device: Device) -> dict[str, Any]:
     """Return what ``GET /device/config`` tells a phone beside the trust list."""
     phone = Phone.objects.select_related("customer").get(device=device)
     return {"customer": phone.customer.reference, "pin_locked": phone.locked_at is not None}
-
-
-def check_owner(*, owner: str, store: str) -> None:
-    """Refuse an enrolment code for a customer who is not there; a phone stands in no store.
-
-    :raises NotFound: no such customer
-    """
-    if store or not Customer.objects.filter(reference=owner).exists():
-        raise NotFound(f"No customer {owner}.")
 
 
 def _hash(ticket: str) -> bytes:

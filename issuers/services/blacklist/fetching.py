@@ -23,9 +23,7 @@ def fetch(*, device: Device, issuer: str, have: int, at: datetime) -> files.Down
     if download.version and (
         download.content is not None or _newest_logged(device, found) != download.version
     ):
-        files.log_download(
-            issuer=found, device=device, have=have, version=download.version, at=at
-        )
+        files.log_download(issuer=found, device=device, have=have, version=download.version, at=at)
     return download
 
 
