@@ -6,10 +6,13 @@ and serial numbers, enrolment codes) by shape, in every value and traceback.
 
 import logging.config
 import re
-from collections.abc import Mapping, MutableMapping
+import time
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Final
 
 import structlog
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 REDACTED: Final = "[redacted]"
 
@@ -75,6 +78,27 @@ def _standard(shared: list[Any], *, level: str) -> dict[str, Any]:
             "httpx": {"level": "WARNING"},
         },
     }
+
+
+class RequestLog:
+    """Middleware: one line per request with what was asked and how it ended, without its body."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        self.logger = structlog.get_logger("paydesk.requests")
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        began = time.monotonic()
+        response = self.get_response(request)
+        self.logger.info(
+            "request",
+            method=request.method,
+            path=request.path,
+            http_status=response.status_code,
+            refusal=getattr(response, "code", ""),
+            ms=round((time.monotonic() - began) * 1000, 1),
+        )
+        return response
 
 
 def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

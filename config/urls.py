@@ -2,7 +2,10 @@
 
 from django.urls import include, path
 
+from config.api.healthz import healthz
+
 urlpatterns = [
+    path("healthz", healthz, name="healthz"),
     path("api/v1/", include("config.api.urls")),
     path("api/v1/", include("wallets.api.urls")),
     path("api/v1/", include("merchants.api.urls")),

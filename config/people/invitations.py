@@ -8,8 +8,7 @@ from django.utils.translation import gettext as _
 
 from config import audit
 from config.audit import Actor
-from config.models import Invitation, Membership, User
-from config.models.second_factor import Authenticator, RecoveryCodes
+from config.models import Authenticator, Invitation, Membership, RecoveryCodes, User
 from config.people import links, mails, passwords, tenants, tokens
 from config.people.access import tenants_with
 from config.people.memberships import require_keeper

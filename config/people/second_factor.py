@@ -118,6 +118,12 @@ def require_no_wait(*, wait_s: int) -> None:
         )
 
 
+def fits(*, user: User, code: str, at: datetime) -> bool:
+    """Return whether the pending authenticator shows ``code`` now, without using it up."""
+    device = Authenticator.objects.filter(user=user, confirmed=False).first()
+    return device is not None and _step(device, code=code, at=at) is not None
+
+
 @transaction.atomic
 def confirm(*, user: User, code: str, actor: Actor, at: datetime) -> Authenticator:
     """Put the pending authenticator in the old one's place, if ``code`` is one of its own.
@@ -137,7 +143,23 @@ def confirm(*, user: User, code: str, actor: Actor, at: datetime) -> Authenticat
 
 
 @transaction.atomic
-def reset(*, user: User, by: User | None, actor: Actor, at: datetime) -> None:
+def set_up(*, user: User, token: str, code: str, actor: Actor, at: datetime) -> Authenticator:
+    """Use up the mailed link and confirm the authenticator that was set up behind it.
+
+    :raises LinkSpent: unknown, used or old
+    :raises Forbidden: the link is another person's
+    :raises WrongCode: the link stays good for another try
+    """
+    holder = links.redeem(token=token, purpose=links.Purpose.SECOND_FACTOR, at=at)
+    if holder.pk != user.pk:
+        raise Forbidden(_("This link was sent to somebody else. Sign out first."))
+    return confirm(user=user, code=code, actor=actor, at=at)
+
+
+@transaction.atomic
+def reset(
+    *, user: User, by: User | None, actor: Actor, at: datetime, tenant: str = ""
+) -> None:
     """Take a lost factor away, end every session and mail the link to set up a new one.
 
     The caller has made sure that ``by`` looks after the person; None stands for the operator.
@@ -151,7 +173,12 @@ def reset(*, user: User, by: User | None, actor: Actor, at: datetime) -> None:
     DemoFactor.objects.filter(user=user).delete()
     sessions.end_all(user=user, actor=actor, at=at)
     audit.record(
-        actor=actor, action="second_factor.reset", subject_kind="User", subject=str(user.pk), at=at
+        actor=actor,
+        action="second_factor.reset",
+        subject_kind="User",
+        subject=str(user.pk),
+        tenant=tenant,
+        at=at,
     )
     token = links.issue(user=user, purpose=links.Purpose.SECOND_FACTOR, at=at)
     mails.send(to=user.email, template="second_factor_link", name=user.name, token=token)
@@ -174,16 +201,24 @@ def ask_link(*, user: User, at: datetime) -> None:
 
 def _take(device: Authenticator, *, code: str, at: datetime) -> bool:
     """Use up the time step of a right code, or count a failure."""
+    step = _step(device, code=code, at=at)
+    if step is None:
+        device.count_failure(at=at)
+        return False
+    device.last_step, device.failed_tries, device.failed_at = step, 0, None
+    device.save(update_fields=["last_step", "failed_tries", "failed_at"])
+    return True
+
+
+def _step(device: Authenticator, *, code: str, at: datetime) -> int | None:
+    """Return the time step ``code`` is good for now; None if it is wrong or was used."""
     totp = TOTP(_key(device), step=STEP_S, digits=DIGITS)
     totp.time = at.timestamp()
     typed = "".join(code.split())
-    shaped = typed.isascii() and typed.isdigit() and len(typed) == DIGITS
-    if not (shaped and totp.verify(int(typed), tolerance=0, min_t=device.last_step + 1)):
-        device.count_failure(at=at)
-        return False
-    device.last_step, device.failed_tries, device.failed_at = totp.t(), 0, None
-    device.save(update_fields=["last_step", "failed_tries", "failed_at"])
-    return True
+    if not (typed.isascii() and typed.isdigit() and len(typed) == DIGITS):
+        return None
+    right = totp.verify(int(typed), tolerance=0, min_t=device.last_step + 1)
+    return int(totp.t()) if right else None
 
 
 def _key(device: Authenticator) -> bytes:

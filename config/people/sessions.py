@@ -61,6 +61,13 @@ def verify(
     return session
 
 
+def move(*, session_key: str | None, new_session_key: str | None) -> None:
+    """Follow a session to its new id."""
+    SignInSession.objects.filter(session_key=session_key, ended_at=None).update(
+        session_key=new_session_key
+    )
+
+
 def find(*, session_key: str | None) -> SignInSession | None:
     """Return the live session with that id, whatever its age."""
     if not session_key:

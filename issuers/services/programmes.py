@@ -55,7 +55,7 @@ def add(
             certificate_days=certificate_days,
             reset_on_posting=reset_on_posting,
         )
-        profiles.change(programme=programme, effective_from=at, caps=limits, at=at, actor=actor)
+        profiles.change(programme=programme, effective_from=at.replace(microsecond=0),  # certificates count in seconds caps=limits, at=at, actor=actor)
         _record(programme, action="programme.add", at=at, actor=actor, before=None)
     return programme
 

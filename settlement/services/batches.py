@@ -1,6 +1,5 @@
 """Batches of offline records: taken in whole or refused whole, then posted (protocol §5)."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,44 +11,15 @@ from config import events, references
 from config.models import Alert, Device
 from config.refusals import NotFound, Refused
 from config.wire import b64
-from config.wire.errors import BadSignature, WireError
-from issuers.models import Issuer
-from merchants.models import Merchant, ReaderBlacklist
-from merchants.wire import Batch as SignedBatch
-from merchants.wire import batch_digest
+from merchants.models import Merchant
 from settlement.models import Batch
 from settlement.rules import told
-from settlement.services.evidence import read_record
 from settlement.services.posting import post_waiting
-from wallets.wire import RecordKind
+from settlement.services.uploads import BatchRefused, Upload, examine
 
-__all__ = ["Received", "Result", "post_waiting", "receive", "result_of"]
+__all__ = ["BatchRefused", "Received", "Result", "post_waiting", "receive", "result_of"]
 
 _FIRST: Final = bytes(32)  # what the first batch names as the digest of the one before
-
-
-class BatchRefused(Refused):
-    """The whole batch is refused and kept as such; its sequence is not used up."""
-
-
-class BatchSignature(BatchRefused):
-    code = "batch_signature"
-    title = "The batch is not signed by this reader"
-
-
-class BatchMalformed(BatchRefused):
-    code = "batch_malformed"
-    title = "These bytes are no batch"
-
-
-class BatchCount(BatchRefused):
-    code = "batch_count"
-    title = "The batch does not hold as many records as it says"
-
-
-class BatchTotal(BatchRefused):
-    code = "batch_total"
-    title = "The records do not add up to what the batch says"
 
 
 class BatchSequence(BatchRefused):
@@ -100,17 +70,17 @@ def receive(*, device: Device, content: bytes, at: datetime) -> Received:
     :raises BatchRefused: 422: signature, form, count, totals, sequence or chain are wrong
     :raises BatchConflict: another batch was accepted under this sequence
     """
-    upload = _examine(device, content)
+    upload = examine(device=device, content=content)
+    refusal: Refused | None
     with transaction.atomic():
         Device.objects.select_for_update(no_key=True).get(pk=device.pk)
-        before = _accepted(device, upload.sequence)
+        before = _accepted(device, upload.sequence) if upload.signed else None
         if before is None:
             refusal = upload.refusal or _break_in_chain(device, upload)
             batch = _store(device, upload, refusal, at)
-        elif upload.signed is not None and bytes(before.digest) != upload.digest:
-            refusal, batch = _conflict(before, at), before
         else:
-            refusal, batch = upload.refusal, before
+            same = bytes(before.digest) == upload.digest
+            refusal, batch = None if same else _conflict(before, at), before
     if refusal is not None:
         raise refusal
     return Received(sequence=batch.sequence, digest=b64.encode(upload.digest), state="RECEIVED")
@@ -140,72 +110,7 @@ def result_of(*, device: Device, sequence: int) -> Result:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Upload:
-    """An upload looked at alone; ``signed`` is None where it is not this reader's batch."""
-
-    content: bytes
-    digest: bytes
-    sequence: int  # as it says, or 0
-    signed: SignedBatch | None
-    refusal: BatchRefused | None
-
-
-def _examine(device: Device, content: bytes) -> _Upload:
-    signed, said, refusal = _open(device, content)
-    if signed is not None:
-        refusal = _miscounted(signed)
-    return _Upload(
-        content=content,
-        digest=batch_digest(content),
-        sequence=said.sequence if said else 0,
-        signed=signed,
-        refusal=refusal,
-    )
-
-
-def _open(
-    device: Device, content: bytes
-) -> tuple[SignedBatch | None, SignedBatch | None, BatchRefused | None]:
-    """Return the batch if it is this reader's, what the bytes say in any case, and the refusal."""
-    try:
-        signed = SignedBatch.open(content, public_key=bytes(device.public_key))
-    except BadSignature as wrong:
-        return None, _said(content), BatchSignature(str(wrong))
-    except WireError as wrong:
-        return None, None, BatchMalformed(str(wrong))
-    if signed.device != device.reference:
-        return None, signed, BatchSignature(f"The batch is {signed.device}'s.")
-    return signed, signed, None
-
-
-def _said(content: bytes) -> SignedBatch | None:
-    try:
-        return SignedBatch.peek(content)
-    except WireError:
-        return None
-
-
-def _miscounted(signed: SignedBatch) -> BatchRefused | None:
-    """Return the refusal of a batch that does not add up; what cannot be read adds nothing."""
-    if signed.count != len(signed.entries):
-        return BatchCount(f"{len(signed.entries)} records, not {signed.count}.")
-    totals: dict[str, int] = defaultdict(int)
-    for entry in signed.entries:
-        record = read_record(entry).record
-        if record is not None:
-            sale = record.kind is RecordKind.SALE
-            totals[record.currency] += record.amount if sale else -record.amount
-    if _without_zeros(totals) != _without_zeros(signed.totals):
-        return BatchTotal(f"{dict(totals)}, not {signed.totals}.")
-    return None
-
-
-def _without_zeros(totals: dict[str, int]) -> dict[str, int]:
-    return {currency: minor for currency, minor in totals.items() if minor}
-
-
-def _break_in_chain(device: Device, upload: _Upload) -> BatchRefused | None:
+def _break_in_chain(device: Device, upload: Upload) -> BatchRefused | None:
     assert upload.signed is not None, "what is not this reader's batch was refused before"
     newest = _all_accepted(device).order_by("-sequence").first()
     expected = newest.sequence + 1 if newest else 1
@@ -243,7 +148,7 @@ def _refused(device: Device, sequence: int) -> QuerySet[Batch]:
     return Batch.objects.filter(device=device, sequence=sequence, state=Batch.State.REFUSED)
 
 
-def _store(device: Device, upload: _Upload, refusal: BatchRefused | None, at: datetime) -> Batch:
+def _store(device: Device, upload: Upload, refusal: BatchRefused | None, at: datetime) -> Batch:
     """Store the upload; the same bytes refused for the same reason are stored once."""
     code = refusal.code if refusal else ""
     if refusal is not None:
@@ -269,8 +174,6 @@ def _store(device: Device, upload: _Upload, refusal: BatchRefused | None, at: da
     )
     if refusal is not None:
         _tell_refused(batch, at)
-    elif signed is not None:
-        _note_claims(device, signed, at)
     return batch
 
 
@@ -285,30 +188,8 @@ def _tell_refused(batch: Batch, at: datetime) -> None:
     )
     events.write(
         scope=batch.merchant.reference,
-        type="batch.refused",
+        kind="batch.refused",
         subject=batch.reference,
         at=at,
         body={"batch": body},
-    )
-
-
-def _note_claims(device: Device, signed: SignedBatch, at: datetime) -> None:
-    """Remember which lists the reader says it holds now, of issuers that exist."""
-    known = Issuer.objects.filter(reference__in=signed.blacklists).values_list(
-        "reference", flat=True
-    )
-    ReaderBlacklist.objects.bulk_create(
-        [
-            ReaderBlacklist(
-                device=device,
-                issuer=issuer,
-                version=0,
-                claimed_version=signed.blacklists[issuer],
-                at=at,
-            )
-            for issuer in sorted(known)
-        ],
-        update_conflicts=True,
-        unique_fields=["device", "issuer"],
-        update_fields=["claimed_version"],
     )

@@ -1,0 +1,77 @@
+"""Through the door: what a sign-in does to the browser's session, whichever way somebody came."""
+
+from datetime import datetime
+from urllib.parse import urlencode
+
+import django_otp
+from django.contrib import auth
+from django.http import HttpRequest
+from django.shortcuts import resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from config.models import User
+from config.people import sessions
+from config.people.access import actor_of, address_of
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def enter(*, request: HttpRequest, user: User, at: datetime) -> None:
+    """Sign ``user`` in with the password alone, under a new session id."""
+    sessions.close(session_key=request.session.session_key, at=at)
+    auth.login(request, user, backend=BACKEND)
+    assert request.session.session_key is not None
+    sessions.begin(
+        user=user,
+        session_key=request.session.session_key,
+        address=address_of(request),
+        agent=request.headers.get("User-Agent", ""),
+        at=at,
+    )
+
+
+def confirm(*, request: HttpRequest, factor: object, at: datetime) -> None:
+    """Add the second factor, again under a new session id (ASVS 7.2.4).
+
+    :raises NoSuchSession: it was ended meanwhile
+    """
+    old = request.session.session_key
+    request.session.cycle_key()
+    new = request.session.session_key
+    assert old is not None
+    assert new is not None
+    sessions.verify(session_key=old, new_session_key=new, actor=actor_of(request), at=at)
+    django_otp.login(request, factor)
+
+
+def stay(*, request: HttpRequest, factor: object) -> None:
+    """Go on under a factor that took the place of the one the session was verified with."""
+    django_otp.login(request, factor)
+
+
+def keep(*, request: HttpRequest, user: User) -> None:
+    """Go on after a changed password, which signs everybody else out, under a new session id."""
+    old = request.session.session_key
+    auth.update_session_auth_hash(request, user)
+    sessions.move(session_key=old, new_session_key=request.session.session_key)
+
+
+def leave(*, request: HttpRequest, at: datetime) -> None:
+    """Sign out."""
+    sessions.close(session_key=request.session.session_key, at=at)
+    auth.logout(request)
+
+
+def onward(request: HttpRequest) -> str:
+    """Return where the person was going: a page of ours, or the first one."""
+    asked = request.GET.get("next", "")
+    ours = url_has_allowed_host_and_scheme(
+        asked, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return asked if asked and ours else resolve_url("home")
+
+
+def sign_in_address(request: HttpRequest) -> str:
+    """Return the way to sign in and come back to this page."""
+    name = "sign-in-code" if request.user.is_authenticated else "sign-in"
+    return f"{resolve_url(name)}?{urlencode({'next': request.get_full_path()})}"

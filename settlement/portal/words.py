@@ -1,0 +1,168 @@
+"""Payments and batches in the desk's words: states with their tone, reasons and who bears a loss."""
+
+from typing import Final, NamedTuple
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from settlement.models import Batch, BatchRecord, LedgerAccount, Payment, Transfer
+
+
+class Look(NamedTuple):
+    """A state as a pill shows it: tone of the design and word."""
+
+    tone: str
+    word: str | Promise
+
+
+class Borne(NamedTuple):
+    """Who bears an amount, in a word for lists and in a sentence for the payment's page."""
+
+    tone: str
+    word: str | Promise
+    sentence: str | Promise
+
+
+_PaymentState = Payment.State
+_BatchState = Batch.State
+_Bearer = Payment.Bearer
+
+PAYMENT_LOOKS: Final = {
+    _PaymentState.REQUESTED: Look("info", _("Waiting")),
+    _PaymentState.CLAIMED: Look("info", _("Customer has it")),
+    _PaymentState.APPROVING: Look("info", _("Checking")),
+    _PaymentState.APPROVED: Look("ok", _("Paid")),
+    _PaymentState.DECLINED: Look("bad", _("Declined")),
+    _PaymentState.CANCELLED: Look("neutral", _("Cancelled")),
+    _PaymentState.EXPIRED: Look("neutral", _("Expired")),
+    _PaymentState.REVERSED: Look("neutral", _("Reversed")),
+}
+BATCH_LOOKS: Final = {
+    _BatchState.RECEIVED: Look("info", _("Being posted")),
+    _BatchState.POSTED: Look("ok", _("Posted")),
+    _BatchState.REFUSED: Look("bad", _("Refused")),
+}
+RECORD_LOOKS: Final = {
+    BatchRecord.State.POSTED: Look("ok", _("Posted")),
+    BatchRecord.State.REJECTED: Look("bad", _("Rejected")),
+}
+CHANNELS: Final = {
+    Payment.Channel.TID: _("Phone, T-ID"),
+    Payment.Channel.RELAY: _("Phone, relay"),
+    Payment.Channel.SMART: _("Benefits"),
+    Payment.Channel.OFFLINE: _("Offline"),
+    Payment.Channel.PREAPPROVAL: _("Pre-approval"),
+}
+KINDS: Final = {0: _("Sale"), 1: _("Void")}
+REFUSALS: Final = {
+    "batch_signature": _("The signature is not this reader's."),
+    "batch_count": _("It does not hold as many records as it says."),
+    "batch_total": _("The sum does not match its records."),
+    "batch_sequence": _("It is not the next batch of this reader."),
+    "batch_chain": _("It does not continue the batch before it."),
+    "batch_malformed": _("The bytes could not be read as a batch."),
+}
+REASONS: Final = {
+    "unknown_card": _("No card of ours."),
+    "certificate_unknown": _("No certificate of this card on this phone."),
+    "record_signature": _("The card's signature does not fit the record."),
+    "wrong_reader": _("Made for another reader."),
+    "future_time": _("The reader's clock was more than 5 minutes ahead."),
+    "too_late": _("More than 8 days old, or from before the reader was enrolled."),
+    "duplicate_atc": _("Another payment stands under this transaction counter."),
+    "over_profile": _("Over the offline limits the card was certified with."),
+    "sale_unknown": _("The sale it takes back is not known from this reader."),
+    "sale_voided": _("The sale was taken back before."),
+    "already_posted": _("Posted from an earlier upload; nothing was posted twice."),
+}
+_BORNE: Final = {
+    "exposure_window": Borne(
+        "warn",
+        _("Issuer bears it"),
+        _(
+            "The card was on the blacklist at the tap, but the reader's list did not hold it yet. "
+            "The card company bears the amount; the shop is paid."
+        ),
+    ),
+    "duplicate_atc": Borne(
+        "warn",
+        _("Issuer bears it"),
+        _(
+            "The card's transaction counter was used twice and the shop's reader kept its rules. "
+            "The card company bears the amount."
+        ),
+    ),
+    "reader_held_entry": Borne(
+        "bad",
+        _("Shop bears it"),
+        _(
+            "The reader's own list held this card when it was tapped, and it approved all the same. "
+            "The shop bears the amount."
+        ),
+    ),
+    "list_rollback": Borne(
+        "bad",
+        _("Shop bears it"),
+        _(
+            "The reader says it held an older list than the portal's log shows it had fetched. "
+            "The shop bears the amount."
+        ),
+    ),
+}
+_BEARERS: Final = {
+    _Bearer.CARDHOLDER: Borne(
+        "ok", _("Cardholder pays"), _("The cardholder pays, as for any sale.")
+    ),
+    _Bearer.ISSUER: Borne("warn", _("Issuer bears it"), _("The card company bears the amount.")),
+    _Bearer.MERCHANT: Borne("bad", _("Shop bears it"), _("The shop bears the amount.")),
+}
+TRANSFERS: Final = {
+    Transfer.Code.OFFLINE_SALE: _("Sale posted"),
+    Transfer.Code.OFFLINE_VOID: _("Sale taken back"),
+    Transfer.Code.ISSUER_BEARS: _("Sale posted at the issuer's loss"),
+    Transfer.Code.MERCHANT_BEARS: _("Sale posted at the shop's loss"),
+}
+ACCOUNTS: Final = {
+    LedgerAccount.Kind.CARDHOLDER: _("the card account"),
+    LedgerAccount.Kind.MERCHANT: _("the shop's payable"),
+    LedgerAccount.Kind.ISSUER_LOSS: _("the issuer's loss"),
+    LedgerAccount.Kind.MERCHANT_LOSS: _("the shop's loss"),
+    LedgerAccount.Kind.FUNDING: _("funding"),
+    LedgerAccount.Kind.FEES: _("fees"),
+}
+EVENTS: Final = {
+    "payment.requested": Look("info", _("Told: requested")),
+    "payment.claimed": Look("info", _("Told: customer has it")),
+    "payment.released": Look("info", _("Told: waiting again")),
+    "payment.approved": Look("ok", _("Told: paid")),
+    "payment.declined": Look("bad", _("Told: declined")),
+    "payment.cancelled": Look("neutral", _("Told: cancelled")),
+    "payment.expired": Look("neutral", _("Told: expired")),
+    "payment.reversed": Look("neutral", _("Told: reversed")),
+}
+EXCEPTIONS: Final = {
+    "atc_gap": _("Transaction counters are missing"),
+    "exposure_window": _("Approved in the exposure window"),
+    "reader_held_entry": _("Approved against the reader's own list"),
+    "list_rollback": _("The reader's list went back"),
+}
+
+
+def borne(*, bearer: str, cause: str) -> Borne:
+    """Return in words who bears an amount, and by which rule."""
+    return _BORNE.get(cause) or _BEARERS[_Bearer(bearer)]
+
+
+def payment_look(payment: Payment) -> Look:
+    """Return the state of a payment as a pill shows it."""
+    return PAYMENT_LOOKS[_PaymentState(payment.state)]
+
+
+def refusal_of(batch: Batch) -> str | Promise:
+    """Return why a batch was refused, "" if it was not; a code without words stands for itself."""
+    return REFUSALS.get(batch.refusal, batch.refusal)
+
+
+def reason_of(record: BatchRecord) -> str | Promise:
+    """Return why a record was rejected, or what stands beside its posting."""
+    return REASONS.get(record.reason, record.reason)
