@@ -9,13 +9,9 @@ from rest_framework.views import APIView
 from config.api.authentication import DevicePrincipal, KeyPrincipal, caller_of
 from config.models.devices import DeviceKind
 
-WRONG_KIND = "wrong_kind"
-
-
 class _Kind(BasePermission):
     """A caller of another kind is known and refused: 403 ``wrong_kind``."""
 
-    code = WRONG_KIND
     message = "A caller of this kind may not do this."
 
 

@@ -95,6 +95,9 @@ def _of_framework(exception: exceptions.APIException) -> Problem:
             code = "unsupported_media_type"
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
             code = "signature_invalid"
+        case exceptions.PermissionDenied():
+            # Permissions here ask for the kind of caller alone; joined by `|` they lose their code.
+            code = "wrong_kind"
         case _:
             code = str(exception.get_codes())
     wait_s = getattr(exception, "wait", None)  # of Throttled

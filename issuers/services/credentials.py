@@ -80,7 +80,7 @@ def issue(*, card: Card, device: Device, public_key: bytes, at: datetime) -> Cre
         load_public(public_key)
     except Malformed as wrong:
         raise PublicKeyInvalid from wrong
-    credential = _reserve(card, device, public_key, at.replace(microsecond=0))
+    credential = _reserve(card, device, public_key, at)
     certificate_of(credential=credential, at=at)
     return credential
 
@@ -133,7 +133,6 @@ def _reserve(card: Card, device: Device, public_key: bytes, at: datetime) -> Cre
         public_key=public_key,
         cumulative_cap_minor=reserve_minor,
         reserve_minor=reserve_minor,
-        issued_at=at,
         **_dates(held, profile, at),
     )
     _tell_state(held, device, at)
@@ -161,9 +160,10 @@ def _next_list_number(issuer_id: int) -> int:
 
 
 def _dates(card: Card, profile: OfflineProfileVersion, at: datetime) -> dict[str, datetime]:
-    expires_at = at + timedelta(days=card.programme.certificate_days)
-    contact_by = at + timedelta(days=profile.contact_days)
-    return {"contact_by": min(contact_by, expires_at), "expires_at": expires_at}
+    issued_at = at.replace(microsecond=0)  # certificates count in seconds
+    expires_at = issued_at + timedelta(days=card.programme.certificate_days)
+    contact_by = min(issued_at + timedelta(days=profile.contact_days), expires_at)
+    return {"issued_at": issued_at, "contact_by": contact_by, "expires_at": expires_at}
 
 
 def _tell_state(card: Card, device: Device, at: datetime) -> None:

@@ -55,7 +55,10 @@ def add(
             certificate_days=certificate_days,
             reset_on_posting=reset_on_posting,
         )
-        profiles.change(programme=programme, effective_from=at.replace(microsecond=0),  # certificates count in seconds caps=limits, at=at, actor=actor)
+        since = at.replace(microsecond=0)  # certificates count in seconds
+        profiles.change(
+            programme=programme, effective_from=since, caps=limits, at=since, actor=actor
+        )
         _record(programme, action="programme.add", at=at, actor=actor, before=None)
     return programme
 

@@ -5,20 +5,20 @@ from typing import Any, Self
 
 from config.wire import b64, trust
 from issuers.wire import BlacklistFile, rice
-from issuers.wire.held import HeldBlacklist, NotNewer, WrongDigest
+from issuers.wire.held import HeldBlacklist, WrongDigest
 
 
 @dataclass(slots=True, kw_only=True)
 class _List:
-    """``confirmed_at``: when the portal last said this is the current one; None: nothing is held.
+    """``confirmed_at``: when the portal last said this is the current one; None: not to be used.
 
-    ``newest`` is the highest version ever held: a reader never goes back, not even after it had to
-    drop a list, or was restarted with none.
+    ``dropped``: its digest did not fit. On the disk stays the list before, so that a reader does
+    not go back even after a restart.
     """
 
     held: HeldBlacklist
     confirmed_at: int | None = None
-    newest: int = 0
+    dropped: bool = False
     ask_at: int = 0
     etag: str | None = None
 
@@ -74,7 +74,7 @@ class Blacklists:
         After a list was dropped only a file can make things good again.
         """
         known = self._list(issuer)
-        if known.held.version == known.newest:
+        if not known.dropped:
             known.confirmed_at = at
 
     def apply(self, *, data: bytes, trusted: trust.TrustList, at: int, etag: str | None) -> str:
@@ -89,14 +89,12 @@ class Blacklists:
         key = trusted.key_for(holder=issuer, signed=data, at=at)
         file = BlacklistFile.open(data, public_key=key)
         known = self._list(issuer)
-        if file.version < known.newest:
-            raise NotNewer(f"Version {file.version} is below {known.newest}, once held.")
         try:
             known.held.apply(file)
         except WrongDigest:
-            known.confirmed_at, known.etag = None, None
+            known.confirmed_at, known.etag, known.dropped = None, None, True
             raise
-        known.newest = file.version
+        known.dropped = False
         known.confirmed_at, known.etag = at, etag
         known.ask_at = at + file.wait_s
         return issuer
@@ -115,7 +113,6 @@ class Blacklists:
             "issuer": issuer,
             "version": known.held.version,
             "numbers": [coded.k, coded.count, b64.encode(coded.data)],
-            "newest": known.newest,
             "ask_at": known.ask_at,
             "etag": known.etag,
         }
@@ -132,7 +129,6 @@ class Blacklists:
                     issuer=state["issuer"], version=state["version"], numbers=numbers
                 ),
                 confirmed_at=confirmed.get(state["issuer"]),
-                newest=state["newest"],
                 ask_at=state["ask_at"],
                 etag=state["etag"],
             )

@@ -1,3 +1,13 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from settlement.api import merchant, reader
+
+urlpatterns = [
+    path("reader/batches", reader.BatchUpload.as_view(), name="api-reader-batches"),
+    path("reader/batches/<int:sequence>", reader.BatchResult.as_view(), name="api-reader-batch"),
+    path("merchant/events", merchant.Events.as_view(), name="api-merchant-events"),
+    path("merchant/payments", merchant.Payments.as_view(), name="api-merchant-payments"),
+    path(
+        "merchant/payments/<str:payment>", merchant.Payment.as_view(), name="api-merchant-payment"
+    ),
+]

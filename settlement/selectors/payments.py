@@ -1,41 +1,20 @@
-"""Payments as people, servers and customers see them."""
+"""Payments as a merchant's own server and its live screens see them."""
 
-from django.db.models import Q, QuerySet
+from typing import Any
+
+from django.db.models import QuerySet
 
 from config import events
-from config.models import Event, User
-from config.people.access import tenants_with
+from config.models import Event
 from config.refusals import NotFound
-from config.roles import Right
-from settlement.models import MerchantDay, Payment
-
-_WITH = ("merchant", "store", "device", "card__issuer")
-_CUSTOMER_PAGE = 50
-
-
-def payments_visible_to(user: User) -> QuerySet[Payment]:
-    """Return the payments at the merchants, or with the cards, of whom ``user`` works for."""
-    tenants = tenants_with(user=user, right=Right.SEE_PAYMENTS)
-    rows = Payment.objects.select_related(*_WITH)
-    if tenants.everything:
-        return rows
-    named = tenants.references
-    return rows.filter(Q(merchant__reference__in=named) | Q(card__issuer__reference__in=named))
-
-
-def days_visible_to(user: User) -> QuerySet[MerchantDay]:
-    """Return what the merchants ``user`` works for took, per day, channel and currency."""
-    tenants = tenants_with(user=user, right=Right.SEE_PAYMENTS)
-    rows = MerchantDay.objects.select_related("merchant")
-    if tenants.everything:
-        return rows
-    return rows.filter(merchant__reference__in=tenants.references)
+from settlement.models import Payment
+from settlement.rules import told
 
 
 def payments_of_merchant(*, merchant: str) -> QuerySet[Payment]:
     """Return the payments of the merchant with that reference, newest first."""
     rows = Payment.objects.filter(merchant__reference=merchant)
-    return rows.select_related(*_WITH).order_by("-id")
+    return rows.select_related("merchant", "store", "device", "card").order_by("-id")
 
 
 def page_of_merchant(*, merchant: str, after: str, limit: int) -> list[Payment]:
@@ -60,20 +39,31 @@ def payment_of_merchant(*, merchant: str, reference: str) -> Payment:
     return payment
 
 
-def payments_of_customer(*, customer: str, after: str) -> list[Payment]:
-    """Return the customer's own payments later than the one named ``after``, oldest first.
-
-    An unknown ``after`` is as none.
-    """
-    own = Payment.objects.filter(card__account__holder=customer).order_by("pk")
-    seen = own.filter(reference=after).values_list("pk", flat=True).first() if after else None
-    return list(own.filter(pk__gt=seen or 0).select_related(*_WITH)[:_CUSTOMER_PAGE])
-
-
 def live_rows(*, merchant: str, after: int, limit: int) -> list[Event]:
     """Return the merchant's events numbered above ``after``, oldest first, without a gap.
 
-    Each tells its payment or batch as it was then, in ``body``; a screen shows the newest per
-    subject.
+    Each tells its payment or batch as it was then, in ``body``; a screen shows the newest of each.
     """
     return events.after(scope=merchant, seq=after, limit=limit)
+
+
+def as_told(payment: Payment) -> dict[str, Any]:
+    """Return a payment as its events tell it, in its state of now (protocol §8)."""
+    return told.payment(
+        reference=payment.reference,
+        channel=payment.channel,
+        state=payment.state,
+        amount_minor=payment.amount_minor,
+        currency=payment.currency,
+        store=payment.store.reference,
+        device=payment.device.reference,
+        last4=payment.card.last4 if payment.card else "",
+        approval_code=payment.approval_code,
+        created_at=payment.created_at,
+        approved_at=payment.approved_at,
+    )
+
+
+def event_as_told(event: Event) -> dict[str, Any]:
+    """Return an event as the socket and the events endpoint send it (protocol §8)."""
+    return {"seq": event.seq, "type": event.type, "at": told.time(event.at), **event.body}

@@ -95,6 +95,7 @@ class TestCertificate:
         client.fetch_certificate(card=token, at=NOON)
 
         assert phone.credential(token).blocked
+        assert portal.requests[3].url.params["after"] == "0"
 
     def test_asking_again_is_the_same_act(self, phone, of_phone):
         client, portal = of_phone

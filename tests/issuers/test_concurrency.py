@@ -104,7 +104,7 @@ def test_nothing_is_locked_while_the_issuers_key_signs(noon, monkeypatch, elsewh
     from config import keys
     from issuers.services import credentials
 
-    card, (device, key) = made.card(at=noon), made.phone()
+    card, (device, _) = made.card(at=noon), made.phone()
     real, seen = keys.signer, []
 
     def looking(**asked):

@@ -164,3 +164,9 @@ class TestAPhone:
 
         with pytest.raises(blacklist.CardClosed):
             made.credential(of=card, at=noon)
+
+
+def test_a_card_is_certified_in_the_very_second_its_programme_began(noon):
+    at = noon + timedelta(microseconds=900_000)
+
+    assert made.credential(of=made.card(at=at), at=at).issued_at == noon

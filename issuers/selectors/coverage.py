@@ -1,0 +1,152 @@
+"""Where an issuer's list and commands are at this moment, as sums: who holds it, what still waits.
+
+A reader is asked for by its own newest answer in the log, so the cost follows the readers, not the
+polls they made.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery, Sum
+
+from config.models import Device
+from config.models.devices import DeviceKind
+from issuers.models import BlacklistDownload, BlacklistVersion, Credential, Issuer, OtaCommand
+
+_Action = OtaCommand.Action
+_State = OtaCommand.State
+_FREEZES = (_Action.BLOCK, _Action.WIPE)
+AGES = (timedelta(minutes=5), timedelta(hours=1), timedelta(hours=24))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """The readers of an issuer: the version each one holds, ascending, 0 for none ever."""
+
+    newest: BlacklistVersion | None
+    held: Sequence[int]
+
+    @property
+    def readers(self) -> int:
+        """Return how many readers there are."""
+        return len(self.held)
+
+    @property
+    def current(self) -> int:
+        """Return how many readers hold the newest version."""
+        return self.holding(self.newest.version) if self.newest else 0
+
+    def holding(self, version: int) -> int:
+        """Return how many readers hold ``version`` or a newer one."""
+        return len(self.held) - bisect_left(self.held, version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Commands no phone has acknowledged, by age, and what they leave exposed.
+
+    ``counts``: up to 5 min, up to 1 h, up to 24 h, older, given up. ``exposed``: by currency, the
+    minor units that phones with an unheard block could still spend offline.
+    """
+
+    counts: tuple[int, int, int, int, int]
+    exposed: Sequence[tuple[str, int]]
+
+    @property
+    def total(self) -> int:
+        """Return how many commands wait."""
+        return sum(self.counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phones:
+    """The phones that carry a card of the issuer, and those with nothing left to hear."""
+
+    total: int
+    current: int
+
+
+def readers(*, issuer: Issuer) -> QuerySet[Device]:
+    """Return the active readers with ``held``, the version each holds (None: never asked).
+
+    A terminal counts from its first fetch on: most have no reader of their own.
+    """
+    log = BlacklistDownload.objects.filter(device=OuterRef("pk"), issuer=issuer)
+    newest = Subquery(log.order_by("-at", "-id").values("version")[:1])
+    return (
+        Device.objects.filter(state=Device.State.ACTIVE)
+        .filter(Q(kind=DeviceKind.READER) | Q(Exists(log), kind=DeviceKind.TERMINAL))
+        .annotate(held=newest)
+    )
+
+
+def coverage_of(*, issuer: Issuer) -> Coverage:
+    """Return the issuer's newest version and the version each reader holds, in two queries."""
+    held = readers(issuer=issuer).values_list("held", flat=True)
+    return Coverage(
+        newest=BlacklistVersion.objects.filter(issuer=issuer).order_by("-version").first(),
+        held=sorted(version or 0 for version in held),
+    )
+
+
+def phones_of(*, issuer: Issuer) -> Phones:
+    """Return how many phones carry the issuer's cards, and how many heard everything."""
+    unheard = OtaCommand.objects.filter(card__issuer=issuer, device=OuterRef("pk"))
+    carries = Credential.objects.filter(
+        issuer=issuer, device=OuterRef("pk"), state=Credential.State.ACTIVE
+    )
+    counted = Device.objects.filter(Exists(carries), state=Device.State.ACTIVE).aggregate(
+        total=Count("pk"),
+        current=Count("pk", filter=~Exists(unheard.exclude(state=_State.APPLIED))),
+    )
+    return Phones(total=counted["total"], current=counted["current"])
+
+
+def waiting_of(*, issuer: Issuer, at: datetime) -> Waiting:
+    """Return what the issuer's phones have not heard by ``at``, in two queries."""
+    rows = OtaCommand.objects.filter(card__issuer=issuer).exclude(state=_State.APPLIED)
+    given_up = Q(state=_State.UNDELIVERED)
+    five_min, hour, day = (at - age for age in AGES)
+    counted = rows.aggregate(
+        fresh=Count("pk", filter=~given_up & Q(created_at__gt=five_min)),
+        hour=Count("pk", filter=~given_up & Q(created_at__lte=five_min, created_at__gt=hour)),
+        day=Count("pk", filter=~given_up & Q(created_at__lte=hour, created_at__gt=day)),
+        older=Count("pk", filter=~given_up & Q(created_at__lte=day)),
+        given_up=Count("pk", filter=given_up),
+    )
+    order = ("fresh", "hour", "day", "older", "given_up")
+    return Waiting(
+        counts=tuple(counted[name] for name in order),
+        exposed=_exposed(issuer, at),
+    )
+
+
+def _exposed(issuer: Issuer, at: datetime) -> list[tuple[str, int]]:
+    unheard = OtaCommand.objects.filter(
+        card=OuterRef("card"),
+        device=OuterRef("device"),
+        action__in=_FREEZES,
+        entry__lifted_at=None,
+    ).exclude(state=_State.APPLIED)
+    exposed = Credential.objects.filter(
+        Exists(unheard), issuer=issuer, state=Credential.State.ACTIVE, expires_at__gt=at
+    )
+    sums = exposed.values_list("card__account__currency").annotate(minor=Sum("reserve_minor"))
+    return [(currency, minor) for currency, minor in sums.order_by("card__account__currency")]
+
+
+def spread_of(*, version: BlacklistVersion) -> list[timedelta]:
+    """Return how long after its publication each reader held ``version``, the quickest first.
+
+    A reader that skipped it counts from when it was given a newer one.
+    """
+    given = BlacklistDownload.objects.filter(
+        issuer=version.issuer_id,
+        version__gte=version.version,
+        at__gte=version.published_at,
+        device__state=Device.State.ACTIVE,
+    )
+    firsts = given.values("device").annotate(first=Min("at")).values_list("first", flat=True)
+    return sorted(first - version.published_at for first in firsts)

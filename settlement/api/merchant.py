@@ -1,0 +1,63 @@
+"""A merchant's payments and events, for its own server (API key)."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from config.api.authentication import KeyPrincipal
+from config.api.permissions import api_key_of_merchant
+from settlement.api.serializers import (
+    EventsAnswer,
+    EventsQuery,
+    PaymentAnswer,
+    PaymentsAnswer,
+    PaymentsQuery,
+)
+from settlement.selectors import payments
+
+
+class Events(APIView):
+    """List the merchant's events after a ``seq``: the truth that sockets only hint at."""
+
+    permission_classes = [api_key_of_merchant]
+
+    @extend_schema(parameters=[EventsQuery], responses=EventsAnswer)
+    def get(self, request: Request) -> Response:
+        query = EventsQuery.of_query(request)
+        rows = payments.live_rows(merchant=_merchant(request), **query)
+        told = [payments.event_as_told(row) for row in rows]
+        return Response({"events": told, "next": told[-1]["seq"] if told else query["after"]})
+
+
+class Payments(APIView):
+    """List the merchant's payments, newest first."""
+
+    permission_classes = [api_key_of_merchant]
+
+    @extend_schema(parameters=[PaymentsQuery], responses=PaymentsAnswer)
+    def get(self, request: Request) -> Response:
+        query = PaymentsQuery.of_query(request)
+        rows = payments.page_of_merchant(merchant=_merchant(request), **query)
+        told = [payments.as_told(row) for row in rows]
+        more = {"next": rows[-1].reference} if len(rows) == query["limit"] else {}
+        return Response({"payments": told} | more)
+
+
+class Payment(APIView):
+    """Tell one payment of the merchant."""
+
+    permission_classes = [api_key_of_merchant]
+
+    @extend_schema(responses=PaymentAnswer)
+    def get(self, request: Request, payment: str, **_kwargs: Any) -> Response:
+        row = payments.payment_of_merchant(merchant=_merchant(request), reference=payment)
+        return Response(payments.as_told(row))
+
+
+def _merchant(request: Request) -> str:
+    caller = request.user
+    assert isinstance(caller, KeyPrincipal), "the views' permission admits merchants' keys alone"
+    return caller.merchant_reference

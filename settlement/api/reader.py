@@ -1,0 +1,49 @@
+"""What readers upload, and what became of it (protocol §5)."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from config.api.authentication import signer_of
+from config.api.once import idempotent
+from config.api.parsers import SignedObject
+from config.api.permissions import device_of
+from config.models.devices import DeviceKind
+from settlement import tasks
+from settlement.api.serializers import BatchAnswer, BatchResultAnswer
+from settlement.services import batches
+
+READER = device_of(DeviceKind.READER)
+
+
+class BatchUpload(APIView):
+    """Take in a batch of offline records; it posts soon after."""
+
+    permission_classes = [READER]
+    parser_classes = [SignedObject]
+
+    @extend_schema(request={"application/cose": OpenApiTypes.BINARY}, responses={202: BatchAnswer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        received = batches.receive(
+            device=signer_of(request), content=request.data, at=timezone.now()
+        )
+        tasks.hint()
+        return Response(BatchAnswer(received).data, status=status.HTTP_202_ACCEPTED)
+
+
+class BatchResult(APIView):
+    """Tell a reader what became of a batch of its own, record by record."""
+
+    permission_classes = [READER]
+
+    @extend_schema(responses=BatchResultAnswer)
+    def get(self, request: Request, sequence: int, **_kwargs: Any) -> Response:
+        result = batches.result_of(device=signer_of(request), sequence=sequence)
+        return Response(BatchResultAnswer(result).data)

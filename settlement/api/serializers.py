@@ -1,0 +1,93 @@
+"""The shapes of settlement's answers, and the queries of its lists."""
+
+from typing import Any, Final
+
+from rest_framework import serializers
+
+from config.api.serializers import Counter, Currency, StrictSerializer, Text
+from settlement.models import Batch, BatchRecord, Payment
+
+PAGE: Final = 50
+PAGE_MAX: Final = 500
+
+
+class BatchAnswer(serializers.Serializer[Any]):
+    """What the reader is told of its upload; ``digest`` is base64url of the SHA-256 of its bytes."""
+
+    sequence = Counter()
+    digest = Text()
+    state = serializers.ChoiceField(choices=Batch.State.choices)
+
+
+class RecordResult(serializers.Serializer[Any]):
+    index = Counter()
+    state = serializers.ChoiceField(choices=BatchRecord.State.choices)
+    reason = Text(required=False)
+
+
+class BatchResultAnswer(BatchAnswer):
+    """What became of a batch; ``totals`` in minor units by currency, ``results`` once POSTED."""
+
+    refusal = Text(required=False)
+    totals = serializers.DictField(child=serializers.IntegerField())
+    results = RecordResult(many=True)
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = super().to_representation(instance)
+        if not answer["refusal"]:
+            del answer["refusal"]
+        return answer
+
+
+class PaymentAnswer(serializers.Serializer[Any]):
+    """A payment as protocol §8 tells it; ``amount`` in minor units."""
+
+    id = Text()
+    channel = serializers.ChoiceField(choices=Payment.Channel.choices)
+    state = serializers.ChoiceField(choices=Payment.State.choices)
+    amount = Counter()
+    currency = Currency()
+    store = Text()
+    device = Text()
+    card = Text()
+    approval_code = Text()
+    created_at = Text()
+    approved_at = Text(allow_null=True)
+
+
+class PaymentsAnswer(serializers.Serializer[Any]):
+    """Newest first; ``next``: what to pass as ``after`` for older ones, absent at the end."""
+
+    payments = PaymentAnswer(many=True)
+    next = Text(required=False)
+
+
+class EventAnswer(serializers.Serializer[Any]):
+    """One event; beside these fields it tells its ``payment`` or ``batch``."""
+
+    seq = Counter()
+    type = Text()
+    at = Text()
+    payment = PaymentAnswer(required=False)
+    batch = serializers.DictField(required=False)
+
+
+class EventsAnswer(serializers.Serializer[Any]):
+    """Oldest first, without a gap; ``next``: what to pass as ``after``."""
+
+    events = EventAnswer(many=True)
+    next = Counter()
+
+
+class EventsQuery(StrictSerializer):
+    """``after``: the last ``seq`` seen, 0 for the beginning."""
+
+    after = serializers.IntegerField(min_value=0, max_value=2**63 - 1, default=0)
+    limit = serializers.IntegerField(min_value=1, max_value=PAGE_MAX, default=PAGE)
+
+
+class PaymentsQuery(StrictSerializer):
+    """``after``: the last payment seen, nothing for the newest."""
+
+    after = Text(default="", allow_blank=True)
+    limit = serializers.IntegerField(min_value=1, max_value=PAGE_MAX, default=PAGE)
