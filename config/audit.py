@@ -96,16 +96,19 @@ class Break:
 def verify(*, head: bytes | None = None) -> tuple[int, Break | None]:
     """Walk the whole chain; return how many rows were read and the first break, if any.
 
-    ``head``: the newest hash as kept elsewhere; a chain cut short at the end is found only by it.
+    ``head``: a hash that was once the newest, as kept elsewhere; a chain cut short at the end is
+    found only by it.
     """
     previous, count, last_id = GENESIS, 0, 0
+    met = head is None
     for row in _rows():
         if bytes(row.previous_hash) != previous:
             return count, Break(row.pk, "a row before it was removed, added or moved")
         if digest(row) != bytes(row.hash):
             return count, Break(row.pk, "the row was changed")
         previous, count, last_id = bytes(row.hash), count + 1, row.pk
-    if head is not None and previous != head:
+        met = met or previous == head
+    if not met:
         return count, Break(last_id, "rows at the end were removed")
     return count, None
 

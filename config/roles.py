@@ -1,12 +1,10 @@
 """The role matrix: who may do what. Rights, menus and the tests are driven by this one table."""
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import Protocol
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
-
-if TYPE_CHECKING:
-    from config.models import Membership
 
 
 class TenantKind(models.TextChoices):
@@ -76,6 +74,13 @@ MATRIX: dict[Role, frozenset[Right]] = {
 }
 
 
-def allows(*, membership: "Membership", right: Right) -> bool:
+class Holding(Protocol):
+    """A role held since some time, until ``ended_at``: what a membership is to the matrix."""
+
+    role: str
+    ended_at: datetime | None
+
+
+def allows(*, membership: Holding, right: Right) -> bool:
     """Return whether ``membership`` is live and its role has ``right``."""
     return membership.ended_at is None and right in MATRIX[Role(membership.role)]

@@ -47,7 +47,7 @@ def seal(plain: bytes, *, context: str, key: bytes | None = None) -> bytes:
     return kid + nonce + AESGCM(secret).encrypt(nonce, plain, context.encode())
 
 
-def unseal(sealed: bytes, *, context: str, key: bytes | None = None) -> bytes:
+def unseal(sealed: bytes | memoryview, *, context: str, key: bytes | None = None) -> bytes:
     """Return what was sealed for the same ``context``.
 
     :raises cryptography.exceptions.InvalidTag: altered, or moved here from another row

@@ -19,7 +19,7 @@ from wallets.services import phones
 UNAUTHORIZED = 4401
 
 
-class PhoneCommands(AsyncJsonWebsocketConsumer):
+class PhoneCommands(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyped base
     """Pushes ``{type: "command", seq, command}``; a frame is a hint, the pull is the truth."""
 
     device: Device

@@ -14,6 +14,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 
 from config.refusals import Forbidden, NotFound, Refused
+from config.signatures import SignatureInvalid
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE: Final = "urn:paydesk:problem:"
@@ -91,10 +92,10 @@ def _of_framework(exception: exceptions.APIException) -> Problem:
             return invalid(list(_flatten(exception.get_full_details())))
         case exceptions.ParseError():
             return _malformed(str(exception.detail))
+        case exceptions.NotAuthenticated():
+            return _of_refusal(SignatureInvalid())
         case exceptions.UnsupportedMediaType():
             code = "unsupported_media_type"
-        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
-            code = "signature_invalid"
         case exceptions.PermissionDenied():
             # Permissions here ask for the kind of caller alone; joined by `|` they lose their code.
             code = "wrong_kind"

@@ -21,7 +21,8 @@ from config.roles import Right
 def trail_list(request: HttpRequest) -> HttpResponse:
     """List what was done, filtered by object, actor or action; a POST walks the whole chain."""
     rows = trail.audits_visible_to(cast("SignedInRequest", request).user)
-    kept = {key: value for key in ("subject", "actor", "action") if (value := _asked(request, key))}
+    asked = {key: request.GET.get(key, "").strip()[:64] for key in ("subject", "actor", "action")}
+    kept = {key: value for key, value in asked.items() if value}
     page = newest_first(rows=rows.filter(**kept), request=request)
     names = trail.names_of(rows=page.rows)
     told: dict[str, Any] = {
@@ -35,11 +36,6 @@ def trail_list(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         told["walked"], told["broken"] = audit.verify()
     return render(request, "audit/audit.html", told)
-
-
-def _asked(request: HttpRequest, key: str) -> str:
-    typed = request.GET.get("q" if key == "subject" else key, "") or request.GET.get(key, "")
-    return typed.strip()[:64]
 
 
 def _chips(kept: dict[str, str], names: dict[str, str]) -> list[dict[str, str]]:

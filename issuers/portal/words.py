@@ -9,9 +9,7 @@ from config.models import Device
 from config.models.devices import DeviceKind
 from config.templatetags.figures import span
 from issuers.models import BlacklistEntry, Card, Credential, OtaCommand, Programme
-from issuers.models.blacklist import BlacklistEntry as _Entry
 
-Reason = _Entry.Reason
 _State = OtaCommand.State
 _Action = OtaCommand.Action
 SILENT_AFTER = timedelta(hours=24)
@@ -27,14 +25,15 @@ class Mark:
 
 def reasons() -> dict[str, str]:
     """Return what the reasons of a block are called."""
+    reason = BlacklistEntry.Reason
     return {
-        Reason.LOST.value: _("Lost"),
-        Reason.STOLEN.value: _("Stolen"),
-        Reason.FRAUD.value: _("Fraud"),
-        Reason.DELINQUENT.value: _("Delinquent"),
-        Reason.OVER_LIMIT.value: _("Over limit"),
-        Reason.CLOSED.value: _("Closed"),
-        Reason.CUSTOMER.value: _("Customer request"),
+        reason.LOST.value: _("Lost"),
+        reason.STOLEN.value: _("Stolen"),
+        reason.FRAUD.value: _("Fraud"),
+        reason.DELINQUENT.value: _("Delinquent"),
+        reason.OVER_LIMIT.value: _("Over limit"),
+        reason.CLOSED.value: _("Closed"),
+        reason.CUSTOMER.value: _("Customer request"),
     }
 
 

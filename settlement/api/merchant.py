@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config.api.authentication import KeyPrincipal
+from config.api.authentication import key_of
 from config.api.permissions import api_key_of_merchant
 from settlement.api.serializers import (
     EventsAnswer,
@@ -27,7 +27,7 @@ class Events(APIView):
     @extend_schema(parameters=[EventsQuery], responses=EventsAnswer)
     def get(self, request: Request) -> Response:
         query = EventsQuery.of_query(request)
-        rows = payments.live_rows(merchant=_merchant(request), **query)
+        rows = payments.live_rows(merchant=key_of(request).merchant_reference, **query)
         told = [payments.event_as_told(row) for row in rows]
         return Response({"events": told, "next": told[-1]["seq"] if told else query["after"]})
 
@@ -40,7 +40,7 @@ class Payments(APIView):
     @extend_schema(parameters=[PaymentsQuery], responses=PaymentsAnswer)
     def get(self, request: Request) -> Response:
         query = PaymentsQuery.of_query(request)
-        rows = payments.page_of_merchant(merchant=_merchant(request), **query)
+        rows = payments.page_of_merchant(merchant=key_of(request).merchant_reference, **query)
         told = [payments.as_told(row) for row in rows]
         more = {"next": rows[-1].reference} if len(rows) == query["limit"] else {}
         return Response({"payments": told} | more)
@@ -53,11 +53,7 @@ class Payment(APIView):
 
     @extend_schema(responses=PaymentAnswer)
     def get(self, request: Request, payment: str, **_kwargs: Any) -> Response:
-        row = payments.payment_of_merchant(merchant=_merchant(request), reference=payment)
+        row = payments.payment_of_merchant(
+            merchant=key_of(request).merchant_reference, reference=payment
+        )
         return Response(payments.as_told(row))
-
-
-def _merchant(request: Request) -> str:
-    caller = request.user
-    assert isinstance(caller, KeyPrincipal), "the views' permission admits merchants' keys alone"
-    return caller.merchant_reference

@@ -12,7 +12,7 @@ PAGE_MAX: Final = 500
 
 
 class BatchAnswer(serializers.Serializer[Any]):
-    """What the reader is told of its upload; ``digest`` is base64url of the SHA-256 of its bytes."""
+    """What the reader is told of its upload; ``digest``: base64url of the SHA-256 of its bytes."""
 
     sequence = Counter()
     digest = Text()

@@ -23,7 +23,7 @@ from issuers.wire import rice
 
 _CHUNK = 20_000
 # A full list must spare this much before it replaces a delta: small lists then go as deltas.
-_WORTH_BITS = 512
+_WORTH_BITS = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

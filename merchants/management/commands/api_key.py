@@ -14,6 +14,10 @@ class Command(JsonCommand):
         parser.add_argument("--merchant", required=True, help="the merchant's id")
         parser.add_argument("--name", default="made by command")
 
-    def answer(self, *, merchant: str, name: str, **_options: Any) -> dict[str, Any]:
-        owner = shops.merchant_named(merchant)
-        return {"api_key": api_keys.make(merchant=owner, name=name, actor=self.actor, at=self.now)}
+    def answer(self, **options: Any) -> dict[str, Any]:
+        owner = shops.merchant_named(options["merchant"])
+        return {
+            "api_key": api_keys.make(
+                merchant=owner, name=options["name"], actor=self.actor, at=self.now
+            )
+        }

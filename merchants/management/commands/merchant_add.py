@@ -14,9 +14,13 @@ class Command(JsonCommand):
         parser.add_argument("--currency", default="KRW", help="ISO 4217 alpha-3")
         parser.add_argument("--timezone", default="Asia/Seoul", help="IANA name")
 
-    def answer(self, *, name: str, currency: str, timezone: str, **_options: Any) -> dict[str, Any]:
+    def answer(self, **options: Any) -> dict[str, Any]:
         made = onboarding.add(
-            name=name, currency=currency, time_zone=timezone, actor=self.actor, at=self.now
+            name=options["name"],
+            currency=options["currency"],
+            time_zone=options["timezone"],
+            actor=self.actor,
+            at=self.now,
         )
         return {
             "merchant": made.merchant.reference,

@@ -12,5 +12,7 @@ class Command(JsonCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--name", required=True)
 
-    def answer(self, *, name: str, **_options: Any) -> dict[str, Any]:
-        return {"customer": customers.add(name=name, actor=self.actor, at=self.now).reference}
+    def answer(self, **options: Any) -> dict[str, Any]:
+        return {
+            "customer": customers.add(name=options["name"], actor=self.actor, at=self.now).reference
+        }
