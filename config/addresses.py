@@ -16,7 +16,8 @@ def address_of(meta: Mapping[str, str]) -> str:
     Behind ``settings.PROXIES`` of our own, it is the entry that the outermost of them appended to
     X-Forwarded-For; whatever stands left of that was written by the caller and is not believed.
     """
-    hops = [hop.strip() for hop in meta.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    forwarded = meta.get("HTTP_X_FORWARDED_FOR", "")
+    hops = [hop.strip() for hop in forwarded.split(",")] if forwarded else []
     proxies = settings.PROXIES
     told = hops[-proxies] if 0 < proxies <= len(hops) else meta.get("REMOTE_ADDR", "")
     try:

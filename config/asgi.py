@@ -9,7 +9,7 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django_application = get_asgi_application()
 
-from config.sockets import AllowedOrigins, routes  # noqa: E402  (needs the apps loaded)
+from config.sockets import AllowedOrigins, beat_in_background, routes  # noqa: E402  (needs the apps loaded)
 
 application = ProtocolTypeRouter(
     {
@@ -17,3 +17,4 @@ application = ProtocolTypeRouter(
         "websocket": AllowedOrigins(AuthMiddlewareStack(URLRouter(routes()))),
     }
 )
+beat_in_background()

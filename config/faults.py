@@ -1,4 +1,4 @@
-"""What Django itself refuses, told in the shape of who asked: a problem under ``/api/``, else a page."""
+"""What Django itself refuses: a problem under ``/api/``, else a page."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -45,6 +45,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a form whose token is not this browser's: it was open through a sign-in or sign-out."""
+    """Answer a form whose token is not this browser's: it was open through a sign-in."""
     told = _("You signed in or out since it was opened. Go back, reload the page and try again.")
     return refusals.answer(request=request, refusal=refusals.FormExpired(told))

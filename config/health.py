@@ -1,8 +1,8 @@
 """Is every part alive? Processes beat into one table; ``/healthz`` compares with the clock."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -45,9 +45,10 @@ def status(*, at: datetime) -> dict[str, Part]:
 
 @contextmanager
 def beating(*, part: str) -> Iterator[None]:
-    """Beat from a thread of its own while the block runs."""
+    """Beat every 5 s from a thread of its own while the block runs."""
     stop = threading.Event()
-    thread = start(part=part, stop=stop)
+    thread = threading.Thread(target=_beat_until, args=(part, stop), name=f"beat-{part}")
+    thread.start()
     try:
         yield
     finally:
@@ -55,26 +56,12 @@ def beating(*, part: str) -> Iterator[None]:
         thread.join()
 
 
-def start(
-    *, part: str, stop: threading.Event, is_alive: Callable[[], bool] = lambda: True
-) -> threading.Thread:
-    """Beat every 5 s from a daemon thread until ``stop``, whenever ``is_alive`` says so."""
-    thread = threading.Thread(
-        target=_beat_until, args=(part, stop, is_alive), name=f"beat-{part}", daemon=True
-    )
-    thread.start()
-    return thread
-
-
-def _beat_until(part: str, stop: threading.Event, is_alive: Callable[[], bool]) -> None:
+def _beat_until(part: str, stop: threading.Event) -> None:
     while not stop.is_set():
-        try:
-            if is_alive():
-                beat(part=part, at=timezone.now())
-        except (DatabaseError, InterfaceError):
-            pass  # the database's own part tells of it, and this one goes stale
-        finally:
-            connection.close()
+        # Without its database the part goes stale, and the database's own part tells why.
+        with suppress(DatabaseError, InterfaceError):
+            beat(part=part, at=timezone.now())
+        connection.close()
         stop.wait(EVERY_S)
 
 

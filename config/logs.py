@@ -26,7 +26,7 @@ SECRET_WORDS: Final = frozenset(
 _PARTS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 # Twelve digits and more are a card number, an approval number, a TSN with or without its PSN; ten
-# characters of base32 standing alone are an enrolment code (a reference has its prefix before it).
+# characters of base32 standing alone are an enrolment code or a PSN (a reference has its prefix).
 _SHAPES: Final = (
     re.compile(r"(?<!\d)\d(?:[ -]?\d){11,}(?!\d)"),
     re.compile(r"(?<![\w-])[0-9A-HJKMNP-TV-Z]{10}(?![\w-])"),

@@ -16,6 +16,7 @@ from django.shortcuts import redirect, resolve_url
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
+from config.models import Membership
 from config.people import sessions
 from config.people.access import SignedInRequest, memberships_of
 from config.people.second_factor import counts
@@ -59,7 +60,8 @@ class SignedInPerson:
         person.membership, person.memberships, person.time_zone = None, [], ""
         if request.path.startswith(MACHINES) or settings.SESSION_COOKIE_NAME not in request.COOKIES:
             return self.get_response(request)
-        self._know(person)
+        if request.user.is_authenticated:
+            self._know(person)
         try:
             response = self.get_response(request)
         finally:
@@ -83,8 +85,6 @@ class SignedInPerson:
 
     def _know(self, request: SignedInRequest) -> None:
         """Find the session's row, end what is over, and set who works where."""
-        if not request.user.is_authenticated:
-            return
         at, key = timezone.now(), request.session.session_key
         session = sessions.find(session_key=key)
         if why := sessions.why_over(session=session, at=at):
@@ -95,13 +95,11 @@ class SignedInPerson:
         assert session is not None
         if "X-Polled" not in request.headers:  # a box that redraws itself is nobody at the desk
             sessions.touch(session=session, at=at)
-        if session.verified_at is None or not counts(factor=getattr(request.user, "otp_device", None)):
+        factor = getattr(request.user, "otp_device", None)
+        if session.verified_at is None or not counts(factor=factor):
             return
         request.memberships = memberships_of(user=request.user)
-        chosen = request.session.get("membership")
-        request.membership = next(
-            (m for m in request.memberships if m.pk == chosen), next(iter(request.memberships), None)
-        )
+        request.membership = _chosen(request)
         request.time_zone = request.user.time_zone
         timezone.activate(zoneinfo.ZoneInfo(request.time_zone))
         structlog.contextvars.bind_contextvars(user_id=request.user.pk)
@@ -121,6 +119,13 @@ class Refusals:
         if isinstance(exception, Refused) and not request.path.startswith(MACHINES):
             return refusals.answer(request=request, refusal=exception)
         return None
+
+
+def _chosen(request: SignedInRequest) -> Membership | None:
+    """Return the membership the person switched to, or else the first."""
+    chosen = request.session.get("membership")
+    first = request.memberships[0] if request.memberships else None
+    return next((m for m in request.memberships if m.pk == chosen), first)
 
 
 def _to(request: HttpRequest, name: str, **told: str) -> HttpResponse:

@@ -327,7 +327,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10},  # what lay in a queue for longer proves nothing
     },
     "publish-blacklists": {"task": "issuers.tasks.publish_waiting", "schedule": 3.0},
-    "push-commands": {"task": "issuers.tasks.push_due", "schedule": 5.0},
+    "push-commands": {"task": "issuers.tasks.push_due", "schedule": 1.0},
     "post-batches": {"task": "settlement.tasks.post_waiting", "schedule": 2.0},
     "release-reserves": {"task": "issuers.tasks.release_reserves", "schedule": 600.0},
     "run-imports": {"task": "issuers.tasks.run_imports", "schedule": 3.0},

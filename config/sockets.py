@@ -4,17 +4,26 @@ A browser always sends Origin, and it must be ours, or another site's page could
 Without one it is a device or a server, and then no session counts.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
+from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from django.urls import URLPattern, re_path
+from django.utils import timezone
+
+from config import health
 
 FOREIGN_ORIGIN: Final = 4403
 NOWHERE: Final = 4404
+PART: Final = "sockets"
+_BEATING: Final[set[asyncio.Task[None]]] = set()  # a loop itself holds its tasks but weakly
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _PROVES_ITSELF: Final = frozenset({b"signature", b"authorization"})
 
@@ -84,6 +93,22 @@ class Nowhere(AsyncWebsocketConsumer):  # type: ignore[misc]  # untyped base
 
     async def connect(self) -> None:
         await self.close(code=NOWHERE)
+
+
+def beat_in_background() -> None:
+    """Beat from the server's own event loop: silence then means that it hangs.
+
+    Where no loop runs, no server imported this, and there is nothing to tell.
+    """
+    with suppress(RuntimeError):
+        _BEATING.add(asyncio.get_running_loop().create_task(_beat_for_ever()))
+
+
+async def _beat_for_ever() -> None:
+    while True:
+        with suppress(DatabaseError, InterfaceError):
+            await database_sync_to_async(health.beat)(part=PART, at=timezone.now())
+        await asyncio.sleep(health.EVERY_S)
 
 
 def routes() -> list[URLPattern]:

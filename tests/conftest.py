@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+pytest_plugins = ["tests.journeys.portal"]  # the running product, for journeys, browser and docs
+
 NOON = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)  # noon in Seoul
 
 

@@ -5,11 +5,14 @@ the other. ``OTPMiddleware`` finds the row a session was verified with by its mo
 """
 
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django_otp.models import Device as SecondFactor
+
+from config.models.people import User
 
 LOCK_TRIES, LOCK_S = 10, 1800  # PCI DSS 8.3.4: at most ten tries, then at least 30 minutes
 
@@ -41,9 +44,12 @@ class Throttled(models.Model):
 class Authenticator(Throttled, SecondFactor):  # type: ignore[misc]
     """An authenticator app of one person (RFC 6238, SHA-1, 30 s, six digits)."""
 
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     sealed_key = models.BinaryField()  # 20 bytes, sealed for the person it belongs to
     last_step = models.BigIntegerField(default=-1)  # a time step is good once (PCI DSS 8.5.1)
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects: ClassVar["models.Manager[Authenticator]"] = models.Manager()
 
     class Meta:
         constraints = [
@@ -52,15 +58,24 @@ class Authenticator(Throttled, SecondFactor):  # type: ignore[misc]
             )
         ]
 
+    def __str__(self) -> str:
+        return f"authenticator of {self.user}"
+
 
 class RecoveryCodes(Throttled, SecondFactor):  # type: ignore[misc]
     """The ten codes a person printed; one salt for the set, so that a try costs one hash."""
 
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     salt = models.BinaryField(max_length=16)
     created_at = models.DateTimeField(default=timezone.now)
 
+    objects: ClassVar["models.Manager[RecoveryCodes]"] = models.Manager()
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user"], name="recoverycodes_one_set")]
+
+    def __str__(self) -> str:
+        return f"recovery codes of {self.user}"
 
 
 class RecoveryCode(models.Model):
@@ -81,6 +96,10 @@ class RecoveryCode(models.Model):
 
 class DemoFactor(SecondFactor):  # type: ignore[misc]
     """Stands for the second factor of who came by a one-time link; counts in the demo only."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+
+    objects: ClassVar["models.Manager[DemoFactor]"] = models.Manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user"], name="demofactor_one")]

@@ -40,7 +40,7 @@ NOWHERE = Tenants(everything=False, references=frozenset())
 
 
 def memberships_of(*, user: AbstractBaseUser | AnonymousUser) -> list[Membership]:
-    """Return the live memberships of ``user``, oldest first; none of who left or never signed in."""
+    """Return the live memberships of ``user``, oldest first; none of who left."""
     if not user.is_authenticated or not user.is_active:
         return []
     return list(Membership.objects.filter(user_id=user.pk, ended_at=None).order_by("pk"))

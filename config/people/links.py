@@ -26,9 +26,9 @@ class LinkSpent(Refused):
 
 def issue(*, user: User, purpose: OneTimeLink.Purpose, at: datetime) -> str:
     """Make a link for ``user`` and return its token; earlier ones for the same purpose end."""
-    OneTimeLink.objects.filter(
-        user=user, purpose=purpose, used_at=None, expires_at__gt=at
-    ).update(used_at=at)
+    OneTimeLink.objects.filter(user=user, purpose=purpose, used_at=None, expires_at__gt=at).update(
+        used_at=at
+    )
     token, token_hash = tokens.new()
     OneTimeLink.objects.create(
         user=user,
@@ -41,7 +41,7 @@ def issue(*, user: User, purpose: OneTimeLink.Purpose, at: datetime) -> str:
 
 
 def issued_since(*, user: User, purpose: OneTimeLink.Purpose, since: datetime) -> int:
-    """Return how many links for ``purpose`` were made after ``since``: mail is not to be a flood."""
+    """Return how many links for ``purpose`` were made after ``since``: no flood of mail."""
     return OneTimeLink.objects.filter(user=user, purpose=purpose, created_at__gt=since).count()
 
 

@@ -1,4 +1,4 @@
-"""Showing a second factor, whichever of the two, and changing them under that proof (ASVS 7.5.1)."""
+"""Showing either second factor, and changing them under that proof (ASVS 7.5.1)."""
 
 from datetime import datetime
 

@@ -80,5 +80,11 @@ def _take(codes: RecoveryCodes, *, code: str, at: datetime) -> bool:
 def _hash(code: str, *, salt: bytes) -> bytes:
     """Return Argon2id with OWASP's smallest setting, 19 MiB and two passes (ASVS 11.4.2)."""
     return hash_secret_raw(
-        code.encode(), salt, time_cost=2, memory_cost=19_456, parallelism=1, hash_len=32, type=Type.ID
+        code.encode(),
+        salt,
+        time_cost=2,
+        memory_cost=19_456,
+        parallelism=1,
+        hash_len=32,
+        type=Type.ID,
     )

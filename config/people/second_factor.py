@@ -82,7 +82,13 @@ def picture_of(*, device: Authenticator) -> SafeString:
     """Return that address as an inline SVG with its quiet zone: dark on white in any theme."""
     out = io.BytesIO()
     segno.make(address_of(device=device), error="m", micro=False).save(
-        out, kind="svg", xmldecl=False, svgns=False, omitsize=True, border=4, svgclass=None,
+        out,
+        kind="svg",
+        xmldecl=False,
+        svgns=False,
+        omitsize=True,
+        border=4,
+        svgclass=None,
         lineclass=None,
     )
     return mark_safe(out.getvalue().decode())  # noqa: S308  (drawn here, no text inside)
@@ -132,7 +138,7 @@ def confirm(*, user: User, code: str, actor: Actor, at: datetime) -> Authenticat
     """
     device = Authenticator.objects.select_for_update().filter(user=user, confirmed=False).first()
     if device is None or not _take(device, code=code, at=at):
-        raise WrongCode(_("That code was not right. Is the clock of your phone set by the network?"))
+        raise WrongCode(_("That code was not right. Does the phone set its clock by the network?"))
     replaced, _rows = Authenticator.objects.filter(user=user, confirmed=True).delete()
     device.confirmed, device.created_at = True, at
     device.save(update_fields=["confirmed", "created_at"])
@@ -157,9 +163,7 @@ def set_up(*, user: User, token: str, code: str, actor: Actor, at: datetime) -> 
 
 
 @transaction.atomic
-def reset(
-    *, user: User, by: User | None, actor: Actor, at: datetime, tenant: str = ""
-) -> None:
+def reset(*, user: User, by: User | None, actor: Actor, at: datetime, tenant: str = "") -> None:
     """Take a lost factor away, end every session and mail the link to set up a new one.
 
     The caller has made sure that ``by`` looks after the person; None stands for the operator.

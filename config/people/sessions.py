@@ -38,9 +38,7 @@ def begin(
     )
 
 
-def verify(
-    *, session_key: str, new_session_key: str, actor: Actor, at: datetime
-) -> SignInSession:
+def verify(*, session_key: str, new_session_key: str, actor: Actor, at: datetime) -> SignInSession:
     """Note that the second factor was shown; the session goes on under a new id (ASVS 7.2.4).
 
     :raises NoSuchSession: it was ended meanwhile

@@ -1,9 +1,11 @@
 """Tenants by reference: the floor knows their models by dotted string alone."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.apps import apps
 from django.conf import settings
+from django.db.models import Manager, QuerySet
 from django.utils.translation import gettext as _
 
 from config.models import Membership
@@ -35,14 +37,7 @@ def find(*, kind: str, reference: str) -> Tenant:
     if kind == TenantKind.PLATFORM and not reference:
         return Tenant(kind, "", _("Paydesk platform"), settings.TIME_ZONE)
     named = settings.TENANT_MODELS.get(kind)
-    row = (
-        apps.get_model(named)
-        ._default_manager.filter(reference=reference)
-        .values("name", "time_zone")
-        .first()
-        if named
-        else None
-    )
+    row = _rows(named).filter(reference=reference).first() if named else None
     if row is None:
         raise UnknownTenant(_("There is no tenant %(named)s.") % {"named": reference or kind})
     return Tenant(kind, reference, row["name"], row["time_zone"])
@@ -63,6 +58,11 @@ def names(*, references: set[str]) -> dict[str, str]:
     """Return the names of many tenants in one query for each kind."""
     found: dict[str, str] = {}
     for named in settings.TENANT_MODELS.values() if references else ():
-        rows = apps.get_model(named)._default_manager.filter(reference__in=references)
-        found.update(rows.values_list("reference", "name"))
+        rows = _rows(named).filter(reference__in=references)
+        found.update({row["reference"]: row["name"] for row in rows})
     return found
+
+
+def _rows(named: str) -> QuerySet[Any, dict[str, Any]]:
+    everything: Manager[Any] = apps.get_model(named)._default_manager  # noqa: SLF001  (the model is only named)
+    return everything.values("reference", "name", "time_zone")

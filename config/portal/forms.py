@@ -12,7 +12,8 @@ from config.roles import KIND_OF, Role, TenantKind
 
 def _code(**attrs: str) -> forms.TextInput:
     return forms.TextInput(
-        attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"} | attrs
+        attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
+        | attrs
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -31,7 +31,7 @@ WORST_FIRST = ("bad", "warn", "offline", "info", "neutral", "ok")
 class Tile:
     """A figure (``components/tiles.html``): ``note`` says of how many and since when.
 
-    ``trend``: earlier values, oldest first; fewer than two draw nothing. ``value``: None reads "none".
+    ``trend``: earlier values, oldest first; fewer than two draw nothing. ``value``: None is "none".
     """
 
     label: str
@@ -57,9 +57,7 @@ class Desk(Protocol):
 
     def tiles(self, *, user: User, membership: Membership, at: datetime) -> list[Tile]: ...
 
-    def attention(
-        self, *, user: User, membership: Membership, at: datetime
-    ) -> list[Attention]: ...
+    def attention(self, *, user: User, membership: Membership, at: datetime) -> list[Attention]: ...
 
 
 def desks() -> list[Desk]:
@@ -73,7 +71,7 @@ def home(request: HttpRequest) -> HttpResponse:
     person = cast("SignedInRequest", request)
     told: dict[str, object] = {"memberships": _workplaces(person)}
     if person.membership is not None:
-        asked = {"user": person.user, "membership": person.membership, "at": timezone.now()}
+        asked: Any = {"user": person.user, "membership": person.membership, "at": timezone.now()}
         waiting = [item for desk in desks() for item in desk.attention(**asked)]
         told["waiting"] = sorted(waiting, key=lambda item: WORST_FIRST.index(item.tone))
         told["tiles"] = [tile for desk in desks() for tile in desk.tiles(**asked)]

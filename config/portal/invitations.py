@@ -62,7 +62,9 @@ def _join(request: HttpRequest, token: str, told: dict[str, object]) -> HttpResp
             token=token, user=person.user, actor=actor_of(request), at=timezone.now()
         )
         request.session["membership"] = membership.pk
-        messages.success(request, _("You work for %(tenant)s now.") % {"tenant": told["tenant_name"]})
+        messages.success(
+            request, _("You work for %(tenant)s now.") % {"tenant": told["tenant_name"]}
+        )
         return redirect("home")
     return render(request, "account/invitation_join.html", told)
 

@@ -62,7 +62,7 @@ def groups(*, user: User, membership: Membership, path: str) -> list[NavGroup]:
 
 
 def items(*, user: User, membership: Membership) -> list[NavItem]:
-    """Return the entries of the floor: the first page, staff, the audit trail, the demo's mailbox."""
+    """Return the entries of the floor: first page, staff, audit trail, the demo's mailbox."""
     people, demo = _("People and proof"), _("Demo")
     entries = [NavItem(group="", url="/", label=_("Overview"), icon="overview", order=0, key="h")]
     if allows(membership=membership, right=Right.INVITE_STAFF):

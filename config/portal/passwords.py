@@ -50,7 +50,9 @@ def reset(request: HttpRequest, token: str) -> HttpResponse:
         except passwords.WeakPassword as refusal:
             form.add_error("password", refusal.detail)
         else:
-            messages.success(request, _("Your password is changed and you are signed out everywhere."))
+            messages.success(
+                request, _("Your password is changed and you are signed out everywhere.")
+            )
             return redirect("sign-in")
     status = 422 if form.errors else 200
     return render(request, "account/password_reset.html", {"form": form}, status=status)

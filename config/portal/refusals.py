@@ -16,7 +16,7 @@ class FormExpired(Refused):
 
 
 def answer(*, request: HttpRequest, refusal: Refused) -> HttpResponse:
-    """Return the refusal's page, or for an htmx request the notice that takes its target's place."""
+    """Return the refusal's page, or for an htmx request the notice that is swapped in."""
     told = {
         "title": _(refusal.title),
         "detail": refusal.detail if refusal.detail != refusal.title else "",

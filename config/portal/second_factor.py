@@ -1,6 +1,6 @@
 """The person's second factor: set up by a mailed link, replaced and backed up under a code."""
 
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -34,7 +34,7 @@ def set_up(request: HttpRequest, token: str) -> HttpResponse:
         raise Forbidden(_("This link was sent to somebody else. Sign out first."))
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        asked = {"user": person.user, "actor": actor_of(request), "at": at}
+        asked: Any = {"user": person.user, "actor": actor_of(request), "at": at}
         try:
             factor = second_factor.set_up(token=token, code=form.cleaned_data["code"], **asked)
         except WrongCode as refusal:

@@ -14,7 +14,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from config.models import User
 from config.people import recovery_codes, second_factor, sign_in_links
 from config.people.access import SignedInRequest, actor_of, second_factor_not_required
 from config.portal import doors, refusals
@@ -42,11 +41,11 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         user = authenticate(request, **form.cleaned_data)
         if user is not None:
-            doors.enter(request=request, user=cast("User", user), at=timezone.now())
+            doors.enter(request=request, user=user, at=timezone.now())
             return redirect(_with_next(request, "sign-in-code"))
         form.add_error(None, _("E-mail and password do not fit together."))
     why = request.GET.get("why", "")
-    told = {"form": form, "why": why if why in SIGNED_OUT else "", "idle_s": settings.SESSION_IDLE_S}
+    told = {"form": form, "why": why if why in SIGNED_OUT else ""}
     return render(request, "account/sign_in.html", told, status=_status(form))
 
 
@@ -64,9 +63,7 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         at = timezone.now()
         try:
-            factor = second_factor.check(
-                user=person.user, code=form.cleaned_data["code"], at=at
-            )
+            factor = second_factor.check(user=person.user, code=form.cleaned_data["code"], at=at)
         except (second_factor.WrongCode, second_factor.TooManyTries) as refusal:
             return _again(request, "account/code.html", form, refusal)
         doors.confirm(request=request, factor=factor, at=at)
@@ -113,7 +110,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_GET
 def demo_sign_in(request: HttpRequest, token: str) -> HttpResponse:
-    """Sign in with a one-time link, which is used up by the first request and exists in the demo alone.
+    """Sign in with a one-time link, used up by the first request.
 
     :raises NotFound: outside the demo nothing is at this address
     """
@@ -129,7 +126,7 @@ def demo_sign_in(request: HttpRequest, token: str) -> HttpResponse:
 def locked_out(
     request: HttpRequest, original_response: Any = None, credentials: Any = None
 ) -> HttpResponse:
-    """Answer for ``django-axes`` once too many wrong passwords came for one person from one place."""
+    """Answer for ``django-axes`` after too many wrong passwords for one person from one place."""
     wait_s = int(settings.AXES_COOLOFF_TIME * 3600)
     told = _("There were %(count)s wrong passwords in a row. Nobody is signed in.") % {
         "count": settings.AXES_FAILURE_LIMIT

@@ -34,11 +34,13 @@ def staff(request: HttpRequest) -> HttpResponse:
     page = newest_first(rows=rows, request=request)
     open_ones = invitations.invitations_visible_to(person.user, at=at).order_by("-pk")
     waiting = list(open_ones[:INVITATIONS_SHOWN])
+    names = tenants.names(references={row.tenant for row in page.rows if row.tenant})
     told = {
         "page": page,
         "asked": asked,
         "waiting": waiting,
-        "names": tenants.names(references={row.tenant for row in [*page.rows, *waiting]}),
+        "listed": [(row, names.get(row.tenant, row.tenant)) for row in page.rows],
+        "several": len({row.tenant for row in page.rows}) > 1,
     }
     return render(request, "staff/staff.html", told)
 
@@ -118,7 +120,8 @@ def reset_factor(request: HttpRequest, membership_id: int) -> HttpResponse:
         at=timezone.now(),
     )
     messages.success(
-        request, _("A link to set up a new one is on its way to %(email)s.") % {"email": row.user.email}
+        request,
+        _("A link to set up a new one is on its way to %(email)s.") % {"email": row.user.email},
     )
     return redirect("staff-member", membership_id=row.pk)
 

@@ -54,4 +54,6 @@ def _difference(row: Audit) -> list[tuple[str, Any, Any]]:
     """Return what the act changed, field by field."""
     before, after = row.before or {}, row.after or {}
     keys = [*before, *(key for key in after if key not in before)]
-    return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
+    return [
+        (key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)
+    ]

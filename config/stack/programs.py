@@ -8,6 +8,8 @@ from config.stack.program import Program
 
 PYTHON = sys.executable
 MANAGE = str(CHECKOUT / "manage.py")
+# What `/healthz` asks for: the servers, and those below that beat (`config.health`).
+PARTS = ("database", "broker", "web", "sockets", "sequencer", "worker", "beat")
 WEB_WORKERS = 2
 TASK_WORKERS = 2
 

@@ -111,7 +111,8 @@ async def _start(
     addresses: Mapping[str, str],
 ) -> None:
     began = time.monotonic()
-    variables = {**environment.base(places), **addresses}
+    parts = {"PAYDESK_PARTS": ",".join(programs.PARTS)}
+    variables = {**parts, **environment.base(places), **addresses}
     say(f"Paydesk keeps its data in {places.data} and its logs in {places.logs}.")
     for server in environment.embedded_servers(places):
         await supervisor.start(server)

@@ -64,3 +64,18 @@ def kept(request: HttpRequest, *names: str) -> list[tuple[str, str]]:
 def _address(request: HttpRequest, **changed: str) -> str:
     query = {key: value for key, value in request.GET.items() if key not in CURSORS} | changed
     return f"?{urlencode({key: value for key, value in query.items() if value})}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A filter as a select: its name, what it reads without a choice, and (value, label, chosen)."""
+
+    name: str
+    any: str
+    options: list[tuple[str, str, bool]]
+
+
+def choice(request: HttpRequest, name: str, unset: str, values: Mapping[str, str]) -> Choice:
+    """Return the select of the filter ``name``; ``unset`` reads "any"."""
+    asked = request.GET.get(name, "")
+    return Choice(name, unset, [(value, label, value == asked) for value, label in values.items()])

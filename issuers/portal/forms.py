@@ -100,9 +100,7 @@ class _LimitsForm(forms.Form):
     lower_uses = forms.IntegerField(
         label=_("Payments until it prefers online"), min_value=0, max_value=1000
     )
-    upper_uses = forms.IntegerField(
-        label=_("Payments until it stops"), min_value=0, max_value=1000
-    )
+    upper_uses = forms.IntegerField(label=_("Payments until it stops"), min_value=0, max_value=1000)
     contact_days = forms.IntegerField(
         label=_("Days until it must contact you"), min_value=1, max_value=CERTIFICATE_DAYS_MAX
     )

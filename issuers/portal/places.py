@@ -24,9 +24,7 @@ def issuer_for(request: HttpRequest, reference: str, right: Right) -> Issuer:
     person = cast("SignedInRequest", request)
     if person.membership is not None and person.membership.tenant not in ("", reference):
         raise NotFound
-    return get_object_or_404(
-        selectors.issuers_visible_to(person.user, right), reference=reference
-    )
+    return get_object_or_404(selectors.issuers_visible_to(person.user, right), reference=reference)
 
 
 def card_for(issuer: Issuer, reference: str) -> Card:

@@ -130,3 +130,12 @@ def _of_phone(device: Device, at: datetime) -> Mark:
     waited = span((at - since).total_seconds())
     tone = "warn" if at - since > timedelta(hours=24) else "info"
     return Mark(tone, _("Waiting for %(span)s") % {"span": waited})
+
+
+def percent(part: int, whole: int) -> str:
+    """Return a share with one decimal, and never 100 where one is missing; "" of nothing."""
+    if not whole:
+        return ""
+    if part == whole:
+        return "100"
+    return f"{min(part / whole * 100, 99.9):.1f}"

@@ -53,11 +53,6 @@ class PublicKeyInvalid(Refused):
     title = "This is not a P-256 public key of 65 bytes"
 
 
-class NothingAvailable(Refused):
-    code = "nothing_available"
-    title = "The account has nothing available to reserve for offline payments"
-
-
 def issue(*, card: Card, device: Device, public_key: bytes, at: datetime) -> Credential:
     """Put ``card`` on a phone of its holder: the next list number, a reserve and a certificate.
 
@@ -73,7 +68,6 @@ def issue(*, card: Card, device: Device, public_key: bytes, at: datetime) -> Cre
     :raises PublicKeyInvalid: ``public_key`` is no point of P-256
     :raises CardClosed: the card is closed
     :raises AccountClosed: its account is closed
-    :raises NothingAvailable: a certificate states amounts of at least 1, and there is nothing
     """
     _check_phone(card, device)
     try:
@@ -143,9 +137,8 @@ def _set_aside(card: Card, profile: OfflineProfileVersion) -> int:
     account = accounts.lock(account_ids=[card.account_id])[card.account_id]
     if account.state == Account.State.CLOSED:
         raise AccountClosed
-    reserve_minor = min(profile.cumulative_cap_minor, account.available_minor)
-    if reserve_minor < 1:
-        raise NothingAvailable
+    # Nothing available still makes a certificate: the card needs one to pay online (§3.1).
+    reserve_minor = max(0, min(profile.cumulative_cap_minor, account.available_minor))
     account.offline_reserve_minor += reserve_minor
     account.save(update_fields=["offline_reserve_minor"])
     return reserve_minor

@@ -31,21 +31,20 @@ class ReaderLimits:
     def of_config(cls, config: Mapping[str, Any]) -> Self:
         """Return the limits in the answer of ``GET /api/v1/device/config`` of a reader.
 
-        ``config`` holds the merchant's ``currency``, ``capacity`` (records), ``max_age_s`` of the
-        oldest, ``max_unsent`` (minor units), ``blacklist_max_age_s`` and, where the merchant has
-        set them, ``floor`` (minor units) and ``split_sale_window_s``. Without a floor the cards'
-        own caps rule, and the room left in the store.
+        ``config`` holds ``limits`` (by currency: ``floor`` and ``unsent``, minor units),
+        ``capacities`` (``records``, and ``oldest_s`` of the oldest), ``blacklist_max_age_s`` and
+        ``split_sale_window_s``.
 
-        :raises KeyError: one of the former is missing
+        :raises KeyError: one of them is missing
         """
-        currency, unsent_minor = config["currency"], config["max_unsent"]
+        limits, capacities = config["limits"], config["capacities"]
         return cls(
-            floor_minor={currency: config.get("floor", unsent_minor)},
-            unsent_minor={currency: unsent_minor},
+            floor_minor={currency: limit["floor"] for currency, limit in limits.items()},
+            unsent_minor={currency: limit["unsent"] for currency, limit in limits.items()},
             blacklist_max_age_s=config["blacklist_max_age_s"],
-            split_sale_window_s=config.get("split_sale_window_s", SPLIT_SALE_WINDOW_S),
-            records=config["capacity"],
-            oldest_s=config["max_age_s"],
+            split_sale_window_s=config["split_sale_window_s"],
+            records=capacities["records"],
+            oldest_s=capacities["oldest_s"],
         )
 
     def to_state(self) -> dict[str, Any]:

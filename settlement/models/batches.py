@@ -9,6 +9,7 @@ from config.models import Device
 from config.states import Stateful, append_only, guarded
 from issuers.models import Card, Credential
 from merchants.models import Merchant
+from settlement.models.guards import never_deleted, refers
 from settlement.models.payments import Payment
 
 
@@ -62,6 +63,7 @@ class Batch(Stateful):
             models.Index(fields=["id"], condition=Q(state="RECEIVED"), name="batch_waiting"),
             models.Index(fields=["merchant", "-id"], name="batch_newest"),
         ]
+        triggers = [never_deleted()]
 
     def __str__(self) -> str:
         return f"{self.device} batch {self.sequence}"
@@ -74,14 +76,26 @@ class BatchRecord(models.Model):
         POSTED = "POSTED"
         REJECTED = "REJECTED"
 
-    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="records")
+    batch = models.ForeignKey(
+        Batch,
+        on_delete=models.PROTECT,
+        related_name="records",
+        db_index=False,
+        db_constraint=False,
+    )
     index = models.PositiveIntegerField()
     state = models.CharField(max_length=8, choices=State.choices)
     reason = models.CharField(max_length=24, blank=True)
     kind = models.PositiveSmallIntegerField(null=True)  # 0 sale, 1 void
-    card = models.ForeignKey(Card, on_delete=models.PROTECT, null=True, related_name="+")
+    card = models.ForeignKey(
+        Card, on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False
+    )
     payment = models.ForeignKey(
-        Payment, on_delete=models.PROTECT, null=True, related_name="batch_records"
+        Payment,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="batch_records",
+        db_constraint=False,
     )
     atc = models.BigIntegerField(null=True)
     amount_minor = models.BigIntegerField(null=True)
@@ -96,7 +110,14 @@ class BatchRecord(models.Model):
                 condition=Q(state="POSTED") | ~Q(reason=""), name="batchrecord_rejected_says_why"
             ),
         ]
-        triggers = [append_only()]
+        triggers = [
+            append_only(),
+            refers(
+                batch_id="settlement_batch",
+                card_id="issuers_card",
+                payment_id="settlement_payment",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"record {self.index}"
@@ -107,17 +128,29 @@ class AtcSeen(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     credential = models.ForeignKey(
-        Credential, on_delete=models.PROTECT, related_name="+", db_index=False
+        Credential,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     atc = models.BigIntegerField()
     payload_digest = models.BinaryField(max_length=32)  # SHA-256 of the COSE payload, no envelope
     payment = models.ForeignKey(
-        Payment, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+        Payment,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["credential", "atc"], name="atcseen_once")]
-        triggers = [append_only()]
+        triggers = [
+            append_only(),
+            refers(credential_id="issuers_credential", payment_id="settlement_payment"),
+        ]
 
     def __str__(self) -> str:
         return f"ATC {self.atc}"

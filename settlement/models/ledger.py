@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from config.states import append_only
+from settlement.models.guards import refers
 
 
 class LedgerAccount(models.Model):
@@ -80,7 +81,7 @@ class Posting(models.Model):
                      WHERE t.posting_id = NEW.id;
                     IF n <> NEW.transfer_count OR s <> NEW.transfer_sum OR wrong > 0 THEN
                         RAISE EXCEPTION
-                            'posting % claims % transfers of %, holds % of %, % in a foreign currency',
+                            'posting % claims % transfers of %, holds % of %, % of them foreign',
                             NEW.id, NEW.transfer_count, NEW.transfer_sum, n, s, wrong
                             USING ERRCODE = 'check_violation';
                     END IF;
@@ -105,18 +106,33 @@ class Transfer(models.Model):
         MERCHANT_BEARS = "MERCHANT_BEARS"
 
     id = models.BigAutoField(primary_key=True)
-    posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="transfers")
+    # The triggers below and Posting's check these three, all rows of a posting at once.
+    posting = models.ForeignKey(
+        Posting, on_delete=models.PROTECT, related_name="transfers", db_constraint=False
+    )
     code = models.CharField(max_length=16, choices=Code.choices)
     debit = models.ForeignKey(
-        LedgerAccount, on_delete=models.PROTECT, related_name="debits", db_index=False
+        LedgerAccount,
+        on_delete=models.PROTECT,
+        related_name="debits",
+        db_index=False,
+        db_constraint=False,
     )
     credit = models.ForeignKey(
-        LedgerAccount, on_delete=models.PROTECT, related_name="credits", db_index=False
+        LedgerAccount,
+        on_delete=models.PROTECT,
+        related_name="credits",
+        db_index=False,
+        db_constraint=False,
     )
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     payment = models.ForeignKey(
-        "settlement.Payment", on_delete=models.PROTECT, null=True, related_name="transfers"
+        "settlement.Payment",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="transfers",
+        db_constraint=False,
     )
 
     class Meta:
@@ -132,6 +148,7 @@ class Transfer(models.Model):
         ]
         triggers = [
             append_only(),
+            refers(payment_id="settlement_payment"),
             pgtrigger.Trigger(
                 name="only_with_its_posting",
                 level=pgtrigger.Statement,
@@ -141,8 +158,8 @@ class Transfer(models.Model):
                 func="""
                     IF EXISTS (
                         SELECT 1 FROM (SELECT DISTINCT posting_id FROM new_rows) n
-                          JOIN settlement_posting p ON p.id = n.posting_id
-                         WHERE p.transaction <> pg_current_xact_id()::text::bigint
+                          LEFT JOIN settlement_posting p ON p.id = n.posting_id
+                         WHERE p.transaction IS DISTINCT FROM pg_current_xact_id()::text::bigint
                     ) THEN
                         RAISE EXCEPTION 'a posting takes transfers only in its own transaction'
                             USING ERRCODE = 'check_violation';

@@ -9,6 +9,7 @@ from config.models import Device
 from config.states import Stateful, guarded
 from issuers.models import Card, Credential
 from merchants.models import Merchant, Store
+from settlement.models.guards import never_deleted
 
 
 @guarded
@@ -45,12 +46,14 @@ class Payment(Stateful):
         State.APPROVED: frozenset({State.REVERSED}),
     }
 
-    reference = models.CharField(max_length=32, unique=True)
+    reference = models.CharField(max_length=32)
     channel = models.CharField(max_length=12, choices=Channel.choices)
     state = models.CharField(max_length=12, choices=State.choices)
     amount_minor = models.BigIntegerField()  # DE 4
     currency = models.CharField(max_length=3)  # DE 49
-    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="payments")
+    merchant = models.ForeignKey(
+        Merchant, on_delete=models.PROTECT, related_name="payments", db_index=False
+    )
     store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="payments")
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="+")  # DE 41
     card = models.ForeignKey(Card, on_delete=models.PROTECT, null=True, related_name="payments")
@@ -69,6 +72,8 @@ class Payment(Stateful):
 
     class Meta:
         constraints = [
+            # Not unique=True: that makes a second index, for LIKE, which nothing here asks.
+            models.UniqueConstraint(fields=["reference"], name="payment_reference_once"),
             models.CheckConstraint(
                 condition=Q(amount_minor__gte=1), name="payment_amount_positive"
             ),
@@ -95,6 +100,7 @@ class Payment(Stateful):
             models.Index(fields=["merchant", "business_date"], name="payment_day"),
             models.Index(fields=["approval_code"], name="payment_approval_code"),
         ]
+        triggers = [never_deleted()]
 
     def __str__(self) -> str:
         return self.reference

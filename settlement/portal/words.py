@@ -1,10 +1,11 @@
-"""Payments and batches in the desk's words: states with their tone, reasons and who bears a loss."""
+"""Payments and batches in the desk's words: states with tone, reasons, who bears a loss."""
 
 from typing import Final, NamedTuple
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from config import money
 from settlement.models import Batch, BatchRecord, LedgerAccount, Payment, Transfer
 
 
@@ -96,8 +97,8 @@ _BORNE: Final = {
         "bad",
         _("Shop bears it"),
         _(
-            "The reader's own list held this card when it was tapped, and it approved all the same. "
-            "The shop bears the amount."
+            "The reader's own list held this card when it was tapped, and it approved it all "
+            "the same. The shop bears the amount."
         ),
     ),
     "list_rollback": Borne(
@@ -166,3 +167,8 @@ def refusal_of(batch: Batch) -> str | Promise:
 def reason_of(record: BatchRecord) -> str | Promise:
     """Return why a record was rejected, or what stands beside its posting."""
     return REASONS.get(record.reason, record.reason)
+
+
+def amount(amount_minor: int, currency: str) -> str:
+    """Return an amount in a sentence: 12,500 KRW."""
+    return str(money.Money(amount_minor, currency))

@@ -50,15 +50,6 @@ class Sheet:
         yield from ((genuine, sale.payment_id) for genuine, sale in self.sales)
         yield from ((void.genuine, void.sale.payment_id) for void in self.voids)
 
-    @property
-    def duplicates(self) -> list[tuple[int, Entry]]:
-        """Return the records that came second to another payload, each with its place."""
-        return [
-            (place, entry)
-            for place, entry in enumerate(self.entries)
-            if entry.verdict.reason == Reason.DUPLICATE_ATC
-        ]
-
 
 def draw_up(
     *, records: Iterable[Taken], history: History, fresh: Iterator[tuple[int, str]]

@@ -13,7 +13,7 @@ from settlement.models import Batch, BatchRecord, MerchantDay, Payment
 
 
 def payments_visible_to(user: User, right: Right = Right.SEE_PAYMENTS) -> QuerySet[Payment]:
-    """Return the payments taken by, or made with a card of, a tenant where ``user`` has ``right``."""
+    """Return the payments taken by, or made with a card of, whom ``user`` works for."""
     return payments_of(tenants_with(user=user, right=right))
 
 
@@ -29,7 +29,7 @@ def batches_visible_to(user: User, right: Right = Right.SEE_BATCHES) -> QuerySet
 
 
 def batches_of(tenants: Tenants) -> QuerySet[Batch]:
-    """Return the batches of the shops, or with records of the cards, of ``tenants``; no contents."""
+    """Return the batches of the shops, or with records of the cards, of ``tenants``."""
     rows = Batch.objects.select_related("merchant", "device__equipment__store").defer("content")
     if tenants.everything:
         return rows

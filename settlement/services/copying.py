@@ -51,11 +51,14 @@ def insert(
 def reserve_ids(*, model: type[models.Model], count: int) -> list[int]:
     """Return ``count`` fresh ids of ``model``, for rows that other new rows must name at once."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
-            [_options(model).db_table, count],
-        )
-        return [int(row[0]) for row in cursor.fetchall()]
+        cursor.execute(_RESERVE, [_options(model).db_table, count])
+        return [pk for (ids,) in cursor.fetchall() for pk in ids or ()]
+
+
+_RESERVE = """
+WITH named AS MATERIALIZED (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS sequence)
+SELECT array_agg(nextval(sequence)) FROM named, generate_series(1, %s)
+"""
 
 
 @cache

@@ -1,10 +1,9 @@
 """Disputes over a second payload under one ATC, and the listing of the card they are about."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from config import references
 from config.audit import SYSTEM
@@ -12,41 +11,40 @@ from issuers.models import BlacklistEntry
 from issuers.services import blacklist
 from settlement.models import Dispute
 from settlement.rules.offline import Reason
-from settlement.rules.sheet import Sheet
-from settlement.services import copying
+from settlement.rules.sheet import Entry, Sheet
 
 
-def open_for(sheet: Sheet, *, record_ids: Sequence[int], at: datetime) -> None:
-    """Open a dispute for each record that came second; ``record_ids`` by place on the sheet."""
-    copying.insert(
-        model=Dispute,
-        fields=_FIELDS,
-        rows=[
-            (
-                references.new("DSP"),
-                Reason.DUPLICATE_ATC.value,
-                entry.taken.card and entry.taken.card.card_id,
-                entry.taken.reader.merchant_id,
-                record_ids[place],
-                entry.verdict.liability.bearer.value,
-                entry.verdict.liability.cause,
-                at,
-            )
-            for place, entry in sheet.duplicates
-        ],
+def open_for(sheet: Sheet, *, at: datetime) -> None:
+    """Open a dispute for each record that came second; the records are in the database."""
+    rows = [_row(entry) for entry in sheet.entries if entry.verdict.reason == Reason.DUPLICATE_ATC]
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(7)]
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN, [Reason.DUPLICATE_ATC.value, at, *columns])
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
+    taken, verdict = entry.taken, entry.verdict
+    assert taken.card is not None, "only a known card's ATC comes twice"
+    return (
+        references.new("DSP"),
+        taken.card.card_id,
+        taken.reader.merchant_id,
+        taken.batch_id,
+        taken.place,
+        verdict.liability.bearer.value,
+        verdict.liability.cause,
     )
 
 
-_FIELDS = (
-    "reference",
-    "kind",
-    "card_id",
-    "merchant_id",
-    "record_id",
-    "bearer",
-    "bearer_cause",
-    "opened_at",
-)
+_OPEN = """
+INSERT INTO settlement_dispute
+       (kind, opened_at, reference, card_id, merchant_id, record_id, bearer, bearer_cause)
+SELECT %s, %s, new.reference, new.card_id, new.merchant_id, r.id, new.bearer, new.bearer_cause
+  FROM unnest(%s::varchar[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[],
+              %s::varchar[], %s::varchar[])
+    AS new (reference, card_id, merchant_id, batch_id, place, bearer, bearer_cause)
+  JOIN settlement_batchrecord r ON r.batch_id = new.batch_id AND r.index = new.place
+"""
 
 
 def list_cards(*, at: datetime) -> int:

@@ -1,6 +1,5 @@
 """A sheet into the database: each kind of row in one statement, whatever their number."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from settlement.models import AtcSeen, BatchRecord, Payment
@@ -9,41 +8,19 @@ from settlement.rules.sheet import Entry, Sheet
 from settlement.services import copying
 
 
-def use_atcs(sheet: Sheet) -> None:
-    """
-    Take the ATCs of what posts, for ever.
-
-    In the order of credential and ATC, so that two postings never wait for each other in a circle.
-
-    :raises IntegrityError: another posting took one of them after the history was read
-    """
-    rows = [
-        (genuine.credential.credential_id, genuine.record.atc, genuine.taken.digest, payment_id)
-        for genuine, payment_id in sheet.posted
-    ]
-    copying.insert(
-        model=AtcSeen,
-        fields=("credential_id", "atc", "payload_digest", "payment_id"),
-        rows=sorted(rows),
-    )
-
-
-def reverse_sales(sheet: Sheet) -> None:
-    """Move the sales of earlier postings that were voided to REVERSED; history locked them."""
-    new = {sale.payment_id for _, sale in sheet.sales}
-    earlier = [void.sale.payment_id for void in sheet.voids if void.sale.payment_id not in new]
-    moved = Payment.objects.filter(pk__in=earlier, state=Payment.State.APPROVED).update(
-        state=Payment.State.REVERSED
-    )
-    assert moved == len(earlier), "a locked sale is no longer what the history said"
-
-
 def insert_payments(sheet: Sheet, *, at: datetime) -> None:
-    """Insert the payments; one voided on the same sheet is born REVERSED."""
+    """
+    Insert the payments; one voided on the same sheet is born REVERSED.
+
+    In the order of credential and ATC, as :func:`use_atcs`: two postings that bring the same ATC
+    never wait for each other in a circle.
+
+    :raises IntegrityError: another posting took an ATC after the history was read
+    """
     copying.insert(
         model=Payment,
         fields=_PAYMENT_FIELDS,
-        rows=(_payment(genuine, sale, at) for genuine, sale in sheet.sales),
+        rows=(_payment(genuine, sale, at) for genuine, sale in sorted(sheet.sales, key=_by_atc)),
     )
 
 
@@ -69,6 +46,11 @@ _PAYMENT_FIELDS = (
     "created_at",
     "approved_at",
 )
+
+
+def _by_atc(posted: tuple[Genuine, Sale]) -> tuple[int, int]:
+    genuine, _sale = posted
+    return (genuine.credential.credential_id, genuine.record.atc)
 
 
 def _payment(genuine: Genuine, sale: Sale, at: datetime) -> tuple[object, ...]:
@@ -97,17 +79,43 @@ def _payment(genuine: Genuine, sale: Sale, at: datetime) -> tuple[object, ...]:
     )
 
 
-def insert_records(sheet: Sheet, *, ids: Sequence[int]) -> None:
-    """Insert the verdict on every record, under the ``ids`` drawn for them."""
+def use_atcs(sheet: Sheet) -> None:
+    """
+    Take the ATCs of what posts, sales and voids, for ever.
+
+    :raises IntegrityError: another posting took one of them after the history was read
+    """
+    rows = [
+        (genuine.credential.credential_id, genuine.record.atc, genuine.taken.digest, payment_id)
+        for genuine, payment_id in sheet.posted
+    ]
+    copying.insert(
+        model=AtcSeen,
+        fields=("credential_id", "atc", "payload_digest", "payment_id"),
+        rows=sorted(rows),
+    )
+
+
+def reverse_sales(sheet: Sheet) -> None:
+    """Move the sales of earlier postings that were voided to REVERSED; history locked them."""
+    new = {sale.payment_id for _, sale in sheet.sales}
+    earlier = [void.sale.payment_id for void in sheet.voids if void.sale.payment_id not in new]
+    moved = Payment.objects.filter(pk__in=earlier, state=Payment.State.APPROVED).update(
+        state=Payment.State.REVERSED
+    )
+    assert moved == len(earlier), "a locked sale is no longer what the history said"
+
+
+def insert_records(sheet: Sheet) -> None:
+    """Insert the verdict on every record."""
     copying.insert(
         model=BatchRecord,
         fields=_RECORD_FIELDS,
-        rows=(_record(pk, entry) for pk, entry in zip(ids, sheet.entries, strict=True)),
+        rows=map(_record, sheet.entries),
     )
 
 
 _RECORD_FIELDS = (
-    "id",
     "batch_id",
     "index",
     "state",
@@ -123,10 +131,9 @@ _RECORD_FIELDS = (
 )
 
 
-def _record(pk: int, entry: Entry) -> tuple[object, ...]:
+def _record(entry: Entry) -> tuple[object, ...]:
     taken, verdict, record = entry.taken, entry.verdict, entry.taken.record
     return (
-        pk,
         taken.batch_id,
         taken.place,
         "POSTED" if verdict.posted else "REJECTED",

@@ -5,11 +5,13 @@ from datetime import datetime
 from django.db import transaction
 
 from config.audit import Actor
+from config.refusals import NotFound
 from issuers.models import Card, Programme
 from issuers.services import cards
 from settlement.models import LedgerAccount, Transfer
 from settlement.services import ledger
 from settlement.services.ledger import Draft, Key
+from wallets.models import Customer
 
 
 @transaction.atomic
@@ -51,4 +53,23 @@ def _opening(card: Card, balance_minor: int) -> Draft:
         debit=Key(LedgerAccount.Kind.FUNDING.value, card.issuer.reference, currency),
         credit=Key(LedgerAccount.Kind.CARDHOLDER.value, card.account.reference, currency),
         amount_minor=balance_minor,
+    )
+
+
+def issue_to(
+    *, customer: str, programme: str, balance_minor: int, at: datetime, actor: Actor
+) -> Card:
+    """
+    Issue a card to the customer, of the programme, both named by their references.
+
+    :raises NotFound: there is no such customer or programme
+    :raises OpeningInvalid: a balance below 0
+    """
+    product = Programme.objects.select_related("issuer").filter(reference=programme).first()
+    if product is None:
+        raise NotFound(f"No programme {programme}.")
+    if not Customer.objects.filter(reference=customer).exists():
+        raise NotFound(f"No customer {customer}.")
+    return issue_card(
+        programme=product, holder=customer, balance_minor=balance_minor, at=at, actor=actor
     )

@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 
 from config import references
 from config.models import Alert
-from settlement.models import Batch, BatchRecord, Payment
+from settlement.models import Batch, Payment
 from settlement.rules.offline import genuine_of
 from settlement.rules.sheet import Sheet, draw_up
 from settlement.services import (
@@ -83,13 +83,12 @@ def _judge(batches: Sequence[Evidence]) -> Sheet:
 
 def _write(batches: Sequence[Evidence], sheet: Sheet, at: datetime) -> None:
     """Write in the house's lock order: documents, card accounts, transfers, events."""
-    record_ids = copying.reserve_ids(model=BatchRecord, count=len(sheet.entries))
+    entries.insert_payments(sheet, at=at)
     entries.use_atcs(sheet)
     entries.reverse_sales(sheet)
+    entries.insert_records(sheet)
+    disputes.open_for(sheet, at=at)
     offline_money.post(sheet, at=at)
-    entries.insert_payments(sheet, at=at)
-    entries.insert_records(sheet, ids=record_ids)
-    disputes.open_for(sheet, record_ids=record_ids, at=at)
     exceptions.open_for(sheet, at=at)
     exceptions.close_filled(sheet, at=at)
     days.add(sheet)

@@ -5,6 +5,18 @@ from tests.factories.merchants import enrolled
 from tests.factories.wallets import enrolled_phone
 
 
+@pytest.fixture(autouse=True)
+def routes(settings, request):
+    """Serve the floor's own routes and the probe's; the schema is of the whole portal."""
+    if "whole_portal" not in request.fixturenames:
+        settings.ROOT_URLCONF = "tests.api.probe"
+
+
+@pytest.fixture
+def whole_portal():
+    """Serve every route of the portal."""
+
+
 @pytest.fixture
 def terminal(db):
     return of_device(enrolled(kind="TERMINAL"))

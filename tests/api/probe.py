@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.api.authentication import actor_of, caller_of
+from config.api.healthz import healthz
 from config.api.once import idempotent
 from config.api.parsers import SignedObject
 from config.api.permissions import any_device, api_key_of_merchant, device_of
@@ -75,7 +76,7 @@ class Count(APIView):
         )
         time.sleep(float(body.get("pause_s", "0")))
         if fail := body.get("fail"):
-            raise FAULTS[fail]()
+            raise FAULTS[fail]()  # noqa: RSE102  (some take arguments)
         return Response({"count": Alert.objects.count(), "at": timezone.now()}, status=201)
 
 
@@ -107,7 +108,8 @@ urlpatterns = [
     path("api/v1/batch", Batch.as_view()),
     path("api/v1/terminals", TerminalsOnly.as_view()),
     path("api/v1/terminals-or-servers", TerminalsOrServers.as_view()),
-    path("", include("config.urls")),
+    path("api/v1/", include("config.api.urls")),
+    path("healthz", healthz),
 ]
 handler400 = "config.faults.bad_request"
 handler404 = "config.faults.not_found"

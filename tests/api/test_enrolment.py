@@ -81,9 +81,7 @@ class TestACode:
         issuer = issuers.issuer()
         told = enrol(new_code()).json()
 
-        trusted = TrustList.of_enrolment(
-            platform_key=told["platform_key"], issuers=told["issuers"]
-        )
+        trusted = TrustList.of_enrolment(platform_key=told["platform_key"], issuers=told["issuers"])
         assert issuer.reference in trusted.holders
         certificate = ReaderCertificate.open(
             b64.decode(told["certificate"]), public_key=b64.decode(told["platform_key"])

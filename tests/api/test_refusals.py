@@ -10,7 +10,7 @@ from merchants.services import api_keys
 from tests.api.caller import code_of
 from tests.factories.merchants import MerchantFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.api.probe")]
+pytestmark = pytest.mark.django_db
 
 PATH = "/api/v1/count"
 TOKEN = "AAAAAAAAAAAAAAAAAAAAAA"
@@ -79,7 +79,7 @@ class TestABody:
 
     @pytest.mark.parametrize("body", [[], "text", 1, None])
     def test_must_be_an_object(self, terminal, body):
-        assert field_errors(terminal.post(PATH, body and body or b"[]"))
+        assert field_errors(terminal.post(PATH, (body and body) or b"[]"))
 
     @pytest.mark.parametrize(
         ("field", "value"),
@@ -198,9 +198,7 @@ class TestTheKindOfCaller:
         assert code_of(answers[2]) == "wrong_kind"
 
     def test_by_api_key_is_not_a_device(self, client):
-        answer = client.get(
-            "/api/v1/terminals", headers={"Authorization": f"Bearer {self._key()}"}
-        )
+        answer = client.get("/api/v1/terminals", headers={"Authorization": f"Bearer {self._key()}"})
 
         assert (answer.status_code, code_of(answer)) == (403, "wrong_kind")
 

@@ -14,7 +14,7 @@ from merchants.models import Merchant
 from tests.api.caller import code_of, of_device
 from tests.factories.merchants import enrolled
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.api.probe")]
+pytestmark = pytest.mark.django_db
 
 PATH = "/api/v1/count?shop=1"
 BODY = {"subject": "loaf"}

@@ -38,7 +38,7 @@ def page(*commands, after=0):
     return httpx.Response(200, json={"commands": entries, "next": after + len(commands)})
 
 
-def config(world, *, without=(), **changes):
+def config(world, **changes):
     """Return a device configuration signed by the platform."""
     trusted = {
         "platform": [key_entry(world.platform)],
@@ -48,14 +48,11 @@ def config(world, *, without=(), **changes):
         "trust": trusted,
         "device": "DEV-READER",
         "kind": "READER",
-        "currency": "KRW",
-        "capacity": 500,
-        "max_age_s": 604_800,
-        "max_unsent": 90_000,
+        "limits": {"KRW": {"floor": 7_000, "unsent": 90_000}},
+        "capacities": {"records": 500, "oldest_s": 604_800},
         "blacklist_max_age_s": 3_600,
-        "floor": 7_000,
+        "split_sale_window_s": 300,
     } | changes
-    content = {name: value for name, value in content.items() if name not in without}
     signed = cose.sign(payload=cbor.encode(content), key=world.platform)
     return httpx.Response(200, json=content | {"signed": b64.encode(signed)})
 
@@ -209,19 +206,11 @@ class TestConfig:
     def test_only_what_the_platform_signed_counts(self, world, reader, of_reader):
         client, portal = of_reader
         sound = config(world).json()
-        portal.answers = [httpx.Response(200, json=sound | {"floor": 10**9})]
+        portal.answers = [httpx.Response(200, json=sound | {"limits": {}})]
 
         client.sync_config(at=NOON)
 
         assert reader.known.limits.floor_minor == {"KRW": 7_000}
-
-    def test_without_a_floor_the_cards_caps_rule(self, world, reader, of_reader):
-        client, portal = of_reader
-        portal.answers = [config(world, without=["floor"])]
-
-        client.sync_config(at=NOON)
-
-        assert isinstance(judge(reader, world.card(), amount=50_000), Approved)
 
     @pytest.mark.parametrize("signed", ["", None])
     def test_an_unsigned_one_is_refused(self, world, of_reader, signed):

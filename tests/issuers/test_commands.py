@@ -137,7 +137,7 @@ class TestACommand:
             block(carried.card, noon)
             unblock(carried.card, noon)
 
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(5):
             assert len(waiting(carried, noon)) == 6
 
 

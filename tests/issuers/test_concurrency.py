@@ -1,12 +1,13 @@
 """Two at once: what each locks, who wins, and what neither may lose."""
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from config.audit import SYSTEM
 from issuers.models import Account, BlacklistVersion, Card, Credential, Issuer
-from issuers.services import blacklist
+from issuers.services import blacklist, commands
 from tests.factories import issuers as made
+from tests.issuers.providers import WatchedKeys
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -99,19 +100,13 @@ def test_a_publication_leaves_a_running_block_to_the_next_version(noon, elsewher
     assert (second.version, second.added) == (2, 1)
 
 
-def test_nothing_is_locked_while_the_issuers_key_signs(noon, monkeypatch, elsewhere):
-    """The signer is replaced by one that looks whether the card's row is free, then signs."""
-    from config import keys
-    from issuers.services import credentials
+def test_nothing_is_locked_while_the_issuers_key_signs(noon, settings):
+    settings.KEY_PROVIDER = "tests.issuers.providers.WatchedKeys"
+    WatchedKeys.uses.clear()
 
-    card, (device, _) = made.card(at=noon), made.phone()
-    real, seen = keys.signer, []
+    credential = made.credential(at=noon)
+    blacklist.block_and_publish(card=credential.card, reason="LOST", at=noon, actor=SYSTEM)
+    blacklist.file_for(issuer=credential.issuer, have=0, at=noon)
+    commands.pending_for(device=credential.device, after=0, at=noon)
 
-    def looking(**asked):
-        seen.append((connection.in_atomic_block, Account.objects.get().offline_reserve_minor))
-        return real(**asked)
-
-    monkeypatch.setattr(credentials.keys, "signer", looking)
-    made.credential(of=card, device=device, at=noon)
-
-    assert seen == [(False, 200_000)]
+    assert WatchedKeys.uses == [False, False, False]

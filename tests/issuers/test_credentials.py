@@ -83,16 +83,15 @@ class TestTheReserve:
         assert caps == [200_000, 50_000]
         assert Account.objects.get(pk=card.account_id).available_minor == 0
 
-    def test_of_nothing_is_refused_and_leaves_all_as_it_was(self, noon):
+    def test_of_nothing_makes_a_certificate_that_only_pays_online(self, noon):
         card, (device, _) = made.card(balance_minor=80_000, at=noon), made.phone()
-        first = made.credential(of=card, device=device, at=noon)
+        made.credential(of=card, device=device, at=noon)
 
-        with pytest.raises(credentials.NothingAvailable):
-            made.credential(of=card, device=device, at=noon)
+        second = made.credential(of=card, device=device, at=noon)
 
-        first.refresh_from_db()
-        assert first.state == "ACTIVE"
-        assert first.issuer.next_list_number == 1
+        assert second.cumulative_cap_minor == 0
+        stated = CardCertificate.peek(bytes(second.certificate)).profile
+        assert stated.cumulative_cap == 0
 
     def test_is_given_back_eight_days_after_the_end(self, noon):
         credential = made.credential(at=noon)

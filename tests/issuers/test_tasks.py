@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_the_schedule_names_tasks_that_exist():
-    app.loader.import_default_modules()
+    app.finalize()
     scheduled = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
 
     mine = {name for name in scheduled if name.startswith("issuers.")}

@@ -42,7 +42,7 @@ class CardAnswer(serializers.Serializer[WalletCard]):
 
     def to_representation(self, instance: WalletCard) -> dict[str, Any]:
         shown = super().to_representation(instance)
-        if instance.credential is None:
+        if shown.get("certificate") is None:
             shown.pop("certificate", None)
         return shown
 

@@ -21,7 +21,8 @@ class Command(JsonCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--head", help="the newest hash of an earlier run, hexadecimal: finds rows cut off since"
+            "--head",
+            help="the hash an earlier run printed: finds rows cut off since",
         )
 
     def answer(self, **options: Any) -> dict[str, Any]:

@@ -17,7 +17,9 @@ class Command(JsonCommand):
         parser.add_argument("--name", required=True)
         parser.add_argument("--role", required=True, choices=Role.values)
         parser.add_argument(
-            "--tenant", default="", help="reference of the issuer or merchant; none for the platform"
+            "--tenant",
+            default="",
+            help="the issuer's or merchant's reference; none for the platform",
         )
 
     def answer(self, **options: Any) -> dict[str, Any]:

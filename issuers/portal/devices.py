@@ -1,0 +1,149 @@
+"""Devices: phones and readers, what each holds, how far it is behind, and another try."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+from redis.exceptions import RedisError
+
+from config.models import Device
+from config.models.devices import DeviceKind
+from config.people.access import actor_of, right_required
+from config.roles import Right
+from issuers.portal import filters, toasts, words
+from issuers.portal.ordering import in_order
+from issuers.portal.places import issuer_for, offers
+from issuers.selectors import fleet
+from issuers.services import offering
+from issuers.services.offering import NothingToOffer
+from wallets.selectors.holders import devices_found, names_of
+
+SORTS = {"device": "name", "enrolled": "enrolled_at"}
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A device as the list shows it: its standing, what it holds and its newest command."""
+
+    device: Device
+    mark: words.Mark
+    kind: str
+    reads: bool
+    action: str
+    command: words.Mark | None
+
+
+@right_required(Right.SEE_CARDS)
+@require_GET
+def device_list(request: HttpRequest, issuer: str) -> HttpResponse:
+    row = issuer_for(request, issuer, Right.SEE_CARDS)
+    rows = fleet.fleet_of(issuer=row)
+    counts = fleet.counts_of(rows)
+    view = filters.view_of(request, ["all", *fleet.VIEWS])
+    shown = rows.filter(fleet.VIEWS[view]) if view in fleet.VIEWS else rows
+    asked = request.GET.get("q", "")
+    found = devices_found(devices=shown, typed=asked)
+    page = in_order(rows=found, request=request, sorts=SORTS)
+    labels = {
+        "all": _("All"),
+        "behind": _("Laggards"),
+        "readers": _("Readers"),
+        "phones": _("Phones"),
+        "unseen": _("Never seen"),
+    }
+    counts["all"] = counts["readers"] + counts["phones"]
+    context = {
+        "issuer": row,
+        "page": page,
+        "lines": lines_of(page.rows, at=timezone.now()),
+        "names": names_of(references={device.owner for device in page.rows}),
+        "counts": counts,
+        "tabs": filters.tabs_of(request, labels, counts, view),
+        "asked": asked,
+        "kept": filters.kept(request, "view", "sort"),
+        "may_offer": offers(request, Right.BLOCK_CARDS),
+        "toast": toasts.told(request),
+    }
+    return render(request, "issuers/device_list.html", context)
+
+
+@right_required(Right.SEE_CARDS)
+@require_GET
+def device_page(request: HttpRequest, issuer: str, device: str) -> HttpResponse:
+    row = issuer_for(request, issuer, Right.SEE_CARDS)
+    found = get_object_or_404(fleet.fleet_of(issuer=row), reference=device)
+    line = lines_of([found], at=timezone.now())[0]
+    context = {
+        "issuer": row,
+        "device": found,
+        "line": line,
+        "owner": names_of(references=[found.owner]).get(found.owner, found.owner),
+        "cards": fleet.cards_on(device=found, issuer=row) if not line.reads else [],
+        "commands": [
+            (command, words.actions()[command.action], words.of_delivery(command.state))
+            for command in (fleet.commands_to(device=found, issuer=row) if not line.reads else [])
+        ],
+        "given": fleet.versions_given(device=found, issuer=row) if line.reads else [],
+        "may_offer": offers(request, Right.BLOCK_CARDS),
+        "toast": toasts.told(request),
+    }
+    return render(request, "issuers/device.html", context)
+
+
+@right_required(Right.BLOCK_CARDS)
+@require_POST
+def device_offer(request: HttpRequest, issuer: str, device: str) -> HttpResponse:
+    row = issuer_for(request, issuer, Right.BLOCK_CARDS)
+    found = get_object_or_404(fleet.fleet_of(issuer=row), reference=device, kind=DeviceKind.PHONE)
+    try:
+        count = offering.offer_again(
+            device=found, issuer=row, at=timezone.now(), actor=actor_of(request)
+        )
+    except NothingToOffer as refusal:
+        toasts.tell(request, refusal.detail)
+    else:
+        _hint(found)
+        told = {"name": found.name, "count": count}
+        toasts.tell(request, _("%(name)s is asked to take %(count)s now.") % told)
+    return redirect("issuer-device", issuer=row.reference, device=found.reference)
+
+
+def _hint(device: Device) -> None:
+    """Wake the phone's socket; a hint that fails is made up for by the worker's next push."""
+    layer = get_channel_layer()
+    try:
+        async_to_sync(layer.group_send)(f"device.{device.reference}", {"type": "commands.waiting"})
+    except (OSError, RedisError):
+        log.warning("hint_failed", device=device.reference)
+
+
+def lines_of(devices: Sequence[Device], *, at: datetime) -> list[Line]:
+    """Return rows of ``selectors.fleet`` as pages show them."""
+    kinds = {
+        DeviceKind.PHONE.value: _("Phone"),
+        DeviceKind.READER.value: _("Reader"),
+        DeviceKind.TERMINAL.value: _("Terminal"),
+    }
+    lines = []
+    for device in devices:
+        state, action = device.last_state, device.last_action  # type: ignore[attr-defined]
+        lines.append(
+            Line(
+                device=device,
+                mark=words.of_device(device, at=at),
+                kind=kinds[device.kind],
+                reads=device.kind != DeviceKind.PHONE,
+                action=words.actions()[action] if action else "",
+                command=words.of_delivery(state) if state else None,
+            )
+        )
+    return lines

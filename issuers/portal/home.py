@@ -1,0 +1,100 @@
+"""What an issuer's staff sees first: how far the list has got, and what holds it up."""
+
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from config import money
+from config.models import Membership, User
+from config.people.access import may
+from config.portal.home import Attention, Tile
+from config.roles import Right, TenantKind
+from issuers import selectors
+from issuers.models import Issuer
+from issuers.portal import words
+from issuers.selectors import coverage, fleet, listings
+
+SILENT_AFTER = timedelta(hours=24)
+
+
+def tiles(*, user: User, membership: Membership, at: datetime) -> list[Tile]:
+    """Return coverage of the newest list, cards listed, and commands that phones have not heard."""
+    issuer = _issuer(user, membership)
+    if issuer is None:
+        return []
+    covered = coverage.coverage_of(issuer=issuer)
+    counts = listings.counts_of(issuer=issuer)
+    phones = coverage.phones_of(issuer=issuer)
+    return [
+        _coverage(covered),
+        Tile(
+            label=_("Blocked cards"),
+            value=f"{counts['listed']:,}",
+            note=_("%(count)s not yet applied by a phone") % {"count": f"{counts['waiting']:,}"},
+        ),
+        Tile(
+            label=_("Phones up to date"),
+            value=words.percent(phones.current, phones.total) or None,
+            unit="%" if phones.total else "",
+            note=_("%(part)s of %(whole)s phones")
+            % {"part": f"{phones.current:,}", "whole": f"{phones.total:,}"},
+        ),
+    ]
+
+
+def attention(*, user: User, membership: Membership, at: datetime) -> list[Attention]:
+    """Return readers behind for a day, and phones that could still pay with a blocked card."""
+    issuer = _issuer(user, membership)
+    if issuer is None:
+        return []
+    found = []
+    silent = fleet.silent_readers(issuer=issuer, since=at - SILENT_AFTER)
+    if silent:
+        found.append(
+            Attention(
+                tone="warn",
+                title=_("Readers behind for more than 24 hours: %(count)s") % {"count": silent},
+                detail=_("They do not know of every blocked card."),
+                url=reverse("issuer-devices", args=[issuer.reference]) + "?view=behind",
+                action=_("Open laggards"),
+            )
+        )
+    for currency, minor in coverage.waiting_of(issuer=issuer, at=at).exposed:
+        found.append(
+            Attention(
+                tone="info",
+                title=_("%(amount)s %(currency)s could still be spent with blocked cards")
+                % {"amount": money.text(minor, currency), "currency": currency},
+                detail=_("Their phones have not applied the block yet."),
+                url=reverse("blacklist", args=[issuer.reference]) + "?view=waiting",
+                action=_("Open them"),
+            )
+        )
+    return found
+
+
+def _coverage(covered: coverage.Coverage) -> Tile:
+    if covered.newest is None or not covered.readers:
+        return Tile(label=_("Coverage"), value=None, note=_("Nothing published, or no reader yet"))
+    return Tile(
+        label=_("Coverage"),
+        value=words.percent(covered.current, covered.readers),
+        unit="%",
+        note=_("%(part)s of %(whole)s readers on version %(version)s")
+        % {
+            "part": f"{covered.current:,}",
+            "whole": f"{covered.readers:,}",
+            "version": covered.newest.version,
+        },
+    )
+
+
+def _issuer(user: User, membership: Membership) -> Issuer | None:
+    """Return the issuer the person works for, if the list is theirs to see."""
+    if membership.tenant_kind != TenantKind.ISSUER:
+        return None
+    if not may(membership=membership, right=Right.SEE_BLACKLIST):
+        return None
+    rows = selectors.issuers_visible_to(user, Right.SEE_BLACKLIST)
+    return rows.filter(reference=membership.tenant).first()

@@ -1,0 +1,145 @@
+"""Batches of offline records: what readers uploaded, and what became of each record."""
+
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from config.paging import newest_first
+from config.people.access import SignedInRequest, Tenants, right_required, tenants_with
+from config.roles import Right
+from settlement.models import Batch, BatchRecord
+from settlement.portal import filters, words
+from settlement.selectors import uploads
+
+RECORDS_SHOWN: Final = 100
+VIEWS: Final = {
+    "": gettext_lazy("All"),
+    "posting": gettext_lazy("Being posted"),
+    "refused": gettext_lazy("Refused"),
+    "rejected": gettext_lazy("With rejected records"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A batch as the list draws it; ``totals`` per currency, None where they are not to be seen."""
+
+    batch: Batch
+    look: words.Look
+    refusal: str | Promise
+    records: int
+    rejected: int
+    totals: list[tuple[int, str]] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A record with its verdict; ``payment``: the reference of what it made, "" if not theirs."""
+
+    record: BatchRecord
+    look: words.Look
+    kind: str | Promise
+    reason: str | Promise
+    payment: str
+
+
+@right_required(Right.SEE_BATCHES)
+@require_safe
+def batch_list(request: HttpRequest) -> HttpResponse:
+    """List the uploads, newest first; an issuer sees those that hold records of its cards."""
+    tenants = _tenants(request)
+    view = filters.view_of(request, VIEWS)
+    typed = request.GET.get("q", "").strip()[:64]
+    device = request.GET.get("device", "")[:32]
+    rows = uploads.uploads_of(tenants=tenants, view=view, typed=typed, device=device)
+    page = newest_first(rows=rows, request=request)
+    chips = [filters.chip(request, "device", _("Reader"), device)] if device else []
+    context = {
+        "page": page,
+        "rows": [_row(batch, tenants) for batch in page.rows],
+        "tabs": filters.tabs(request, labels=VIEWS, current=view),
+        "chips": chips,
+        "typed": typed,
+        "kept": filters.kept(request, "view", "device"),
+        "narrowed": bool(view or typed or device),
+    }
+    return render(request, "settlement/batch_list.html", context)
+
+
+@right_required(Right.SEE_BATCHES)
+@require_safe
+def batch(request: HttpRequest, reference: str) -> HttpResponse:
+    """Show one upload: its digest and chain, the list versions held, the verdict on each record."""
+    tenants = _tenants(request)
+    looked = uploads.look_at(tenants=tenants, reference=reference)
+    page = newest_first(
+        rows=looked.records, request=request, size=RECORDS_SHOWN
+    )
+    row = looked.batch
+    context = _told(row) | {
+        "batch": row,
+        "looked": looked,
+        "page": page,
+        "records": [_record(each, row, tenants) for each in page.rows],
+        "digest": bytes(row.digest).hex(),
+        "previous": bytes(row.previous_digest).hex() if any(bytes(row.previous_digest)) else "",
+    }
+    return render(request, "settlement/batch.html", context)
+
+
+@right_required(Right.SEE_BATCHES)
+@require_safe
+def batch_content(request: HttpRequest, reference: str) -> HttpResponse:
+    """Hand out the batch exactly as it was signed; to an issuer only where all of it is its own."""
+    content = uploads.content_of(tenants=_tenants(request), reference=reference)
+    name = f'attachment; filename="{reference}.cose"'
+    return HttpResponse(
+        content, content_type="application/cose", headers={"Content-Disposition": name}
+    )
+
+
+def _tenants(request: HttpRequest) -> Tenants:
+    return tenants_with(user=cast("SignedInRequest", request).user, right=Right.SEE_BATCHES)
+
+
+def _told(batch: Batch) -> dict[str, Any]:
+    return {
+        "look": words.BATCH_LOOKS[Batch.State(batch.state)],
+        "refusal": words.refusal_of(batch),
+        "totals": sorted((minor, currency) for currency, minor in batch.totals.items()),
+    }
+
+
+def _row(batch: Batch, tenants: Tenants) -> Row:
+    whole = uploads.sees_whole(batch, tenants=tenants)
+    told = _told(batch)
+    return Row(
+        batch=batch,
+        look=told["look"],
+        refusal=told["refusal"],
+        records=batch.record_count if whole else batch.own,  # type: ignore[attr-defined]
+        rejected=batch.rejected,  # type: ignore[attr-defined]  # annotated
+        totals=told["totals"] if whole else None,
+    )
+
+
+def _record(record: BatchRecord, batch: Batch, tenants: Tenants) -> Record:
+    payment = record.payment
+    theirs = payment is not None and (
+        payment.merchant_id == batch.merchant_id or not uploads.sees_whole(batch, tenants=tenants)
+    )
+    return Record(
+        record=record,
+        look=words.RECORD_LOOKS[BatchRecord.State(record.state)],
+        kind=words.KINDS.get(record.kind, "") if record.kind is not None else "",
+        reason=words.reason_of(record),
+        payment=payment.reference if payment and (theirs or tenants.everything) else "",
+    )
+
+

@@ -1,0 +1,204 @@
+"""The shop's sales as they come in: the page, its rows after a number, its figures."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from config import events, money
+from config.paging import newest_first
+from config.people.access import right_required
+from config.portal.home import Tile
+from config.roles import Right
+from merchants.models import Merchant
+from settlement.models import Payment
+from settlement.portal import filters, words
+from settlement.portal.places import choose, may_choose, shop_of
+from settlement.selectors import sales
+from settlement.selectors.sales import Asked, Today
+
+EVENTS_AT_ONCE: Final = 500
+VIEWS: Final = {
+    "": gettext_lazy("All"),
+    "today": gettext_lazy("Today"),
+    "reversed": gettext_lazy("Reversed"),
+    "borne": gettext_lazy("Not borne by the cardholder"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A payment as the list draws it; ``elsewhere``: the list does not take it, only redraws it."""
+
+    payment: Payment
+    look: words.Look
+    paid_with: str | Promise
+    warning: str | Promise
+    elsewhere: bool = False
+
+
+@right_required(Right.SEE_PAYMENTS)
+@require_safe
+def payment_live(request: HttpRequest) -> HttpResponse:
+    """Show the shop's sales, newest first; live.js keeps the page up to date."""
+    shop = shop_of(request)
+    if shop is None:
+        return choose(request, page="payment-live")
+    asked, at = _asked(request), timezone.now()
+    # The number is read before the rows: what happens between the two comes once more, not never.
+    head = events.head(scope=shop.reference)
+    page = newest_first(
+        rows=sales.sales_of(merchant=shop, asked=asked, at=at), request=request
+    )
+    today = sales.today_so_far(merchant=shop, at=at)
+    context = _toolbar(request, shop, asked, today) | {
+        "merchant": shop,
+        "page": page,
+        "rows": [row_of(payment) for payment in page.rows],
+        "tiles": _tiles(today),
+        "head": head,
+        "socket": f"{settings.SOCKETS_ORIGIN}/ws/v1/merchant/payments?merchant={shop.reference}",
+        "narrowed": asked != Asked(),
+        "later_page": bool(page.previous),
+        "may_choose": may_choose(request),
+    }
+    return render(request, "settlement/payment_live.html", context)
+
+
+@right_required(Right.SEE_PAYMENTS)
+@require_safe
+def payment_rows(request: HttpRequest) -> HttpResponse:
+    """Answer ``{html, seq, count, ids, head}``: rows of what happened after ``?after=<seq>``.
+
+    ``count`` and ``ids`` are of the payments the list takes; ``html`` also redraws the others.
+    """
+    shop, after = shop_of(request), request.GET.get("after", "")
+    if shop is None or not (after.isascii() and after.isdigit() and len(after) < 19):
+        return HttpResponseBadRequest()
+    changed = sales.changed_since(
+        merchant=shop,
+        asked=_asked(request),
+        seq=int(after),
+        limit=EVENTS_AT_ONCE,
+        at=timezone.now(),
+    )
+    rows = [row_of(payment, fits=payment.pk in changed.fitting) for payment in changed.payments]
+    ids = [row.payment.reference for row in rows if not row.elsewhere]
+    told = {
+        "html": _drawn(request, rows),
+        "seq": changed.seq,
+        "count": len(ids),
+        "ids": ids,
+        "head": changed.head,
+    }
+    return JsonResponse(told, headers={"Cache-Control": "no-store"})
+
+
+@right_required(Right.SEE_PAYMENTS)
+@require_safe
+def payment_tiles(request: HttpRequest) -> HttpResponse:
+    """Answer the figures above the list alone, as htmx redraws them."""
+    shop = shop_of(request)
+    if shop is None:
+        return HttpResponseBadRequest()
+    today = sales.today_so_far(merchant=shop, at=timezone.now())
+    return HttpResponse(render_to_string("components/tiles.html", {"tiles": _tiles(today)}))
+
+
+def row_of(payment: Payment, *, fits: bool = True) -> Row:
+    """Return ``payment`` as the list draws it."""
+    borne = words.borne(bearer=payment.bearer, cause=payment.bearer_cause)
+    return Row(
+        payment=payment,
+        look=words.payment_look(payment),
+        paid_with=words.CHANNELS[Payment.Channel(payment.channel)],
+        warning=borne.word if payment.bearer != Payment.Bearer.CARDHOLDER else "",
+        elsewhere=not fits,
+    )
+
+
+def _drawn(request: HttpRequest, rows: list[Row]) -> str:
+    """Return the rows by the page's own partial, without the frame's queries."""
+    zone = getattr(request, "time_zone", "")
+    return render_to_string("settlement/payment_live.html#rows", {"rows": rows, "time_zone": zone})
+
+
+def _asked(request: HttpRequest) -> Asked:
+    return Asked(
+        view=filters.view_of(request, VIEWS),
+        typed=request.GET.get("q", "").strip()[:64],
+        day=_day(request.GET.get("day", "")),
+        device=request.GET.get("device", "")[:32],
+    )
+
+
+def _day(typed: str) -> date | None:
+    try:
+        return datetime.strptime(typed, "%Y-%m-%d").date()  # noqa: DTZ007  (a date has no zone)
+    except ValueError:
+        return None
+
+
+def _toolbar(request: HttpRequest, shop: Merchant, asked: Asked, today: Today) -> dict[str, Any]:
+    readers = sales.readers_of(merchant=shop)
+    counts = {"today": sum(taken.sales for taken in today.taken)}
+    chips = []
+    if asked.day:
+        chips.append(filters.chip(request, "day", _("Day"), asked.day.isoformat()))
+    if asked.device:
+        name = dict(readers).get(asked.device, asked.device)
+        chips.append(filters.chip(request, "device", _("Reader"), name))
+    narrowed = bool(asked.typed or asked.day or asked.device)
+    return {
+        "tabs": filters.tabs(
+            request, labels=VIEWS, current=asked.view, counts={} if narrowed else counts
+        ),
+        "chips": chips,
+        "readers": [(ref, name, ref == asked.device) for ref, name in readers],
+        "day": asked.day,
+        "typed": asked.typed,
+        "kept_by_search": filters.kept(request, "merchant", "view", "day", "device"),
+        "kept_by_filter": filters.kept(request, "merchant", "view", "q"),
+        "query": filters.address(request, merchant=shop.reference),
+    }
+
+
+def _tiles(today: Today) -> list[Tile]:
+    """Return the figures of the day: taken per currency, what is queued, what is being posted."""
+    found = [
+        Tile(
+            label=_("Taken today"),
+            value=money.text(taken.net_minor, taken.currency),
+            unit=taken.currency,
+            note=_("Sales: %(sales)s, reversed: %(reversals)s")
+            % {"sales": f"{taken.sales:,}", "reversals": f"{taken.reversals:,}"},
+            trend=taken.trend,
+        )
+        for taken in today.taken
+    ]
+    queued = _("as %(telling)s of %(readers)s devices last said")
+    found.append(
+        Tile(
+            label=_("Queued on readers"),
+            value=f"{today.queued:,}" if today.telling else None,
+            note=queued % {"telling": today.telling, "readers": today.readers},
+        )
+    )
+    refused = _("refused in %(days)s days: %(refused)s")
+    found.append(
+        Tile(
+            label=_("Batches being posted"),
+            value=f"{today.posting:,}",
+            note=refused % {"days": sales.REFUSED_DAYS, "refused": f"{today.refused:,}"},
+        )
+    )
+    return found

@@ -1,0 +1,80 @@
+"""One payment: what it came to, who bears it and why, and all that happened to it."""
+
+import json
+from typing import cast
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from config.people.access import SignedInRequest, may, right_required, tenants_with
+from config.roles import Right
+from settlement.models import BatchRecord, Payment
+from settlement.portal import story, words
+from settlement.portal.filters import Tab
+from settlement.selectors.payments import as_told
+from settlement.selectors.timeline import Arrived, Entry, timeline_of
+from settlement.selectors.visible import payments_of
+
+
+@right_required(Right.SEE_PAYMENTS)
+@require_safe
+def payment(request: HttpRequest, reference: str) -> HttpResponse:
+    """Show a payment to the shop that took it and to the issuer of the card; else 404."""
+    person = cast("SignedInRequest", request)
+    tenants = tenants_with(user=person.user, right=Right.SEE_PAYMENTS)
+    row = get_object_or_404(payments_of(tenants), reference=reference)
+    for_issuer = tenants.everything or (
+        row.card is not None and row.card.issuer.reference in tenants.references
+    )
+    for_shop = tenants.everything or row.merchant.reference in tenants.references
+    entries = timeline_of(payment=row)
+    as_api = request.GET.get("tab") == "api"
+    context = {
+        "payment": row,
+        "look": words.payment_look(row),
+        "channel": words.CHANNELS[Payment.Channel(row.channel)],
+        "borne": words.borne(bearer=row.bearer, cause=row.bearer_cause),
+        "cardholder": row.bearer == Payment.Bearer.CARDHOLDER,
+        "batch": _batch(entries) if _may(request, Right.SEE_BATCHES) else None,
+        "for_issuer": for_issuer,
+        "for_shop": for_shop,
+        "tabs": _tabs(as_api),
+        "as_api": as_api,
+    }
+    if as_api:
+        context |= _api(row)
+    else:
+        context["lines"] = story.lines(entries, payment=row, for_issuer=for_issuer)
+    return render(request, "settlement/payment.html", context)
+
+
+def _tabs(as_api: bool) -> list[Tab]:
+    return [
+        Tab("?", _("What happened"), None, not as_api),
+        Tab("?tab=api", _("API"), None, as_api),
+    ]
+
+
+def _may(request: HttpRequest, right: Right) -> bool:
+    return may(membership=cast("SignedInRequest", request).membership, right=right)
+
+
+def _batch(entries: list[Entry]) -> tuple[str, int] | None:
+    """Return reference and sequence of the batch that the payment was posted from."""
+    for entry in entries:
+        if isinstance(entry, Arrived) and entry.record.state == BatchRecord.State.POSTED:
+            return entry.batch.reference, entry.batch.sequence
+    return None
+
+
+def _api(row: Payment) -> dict[str, str]:
+    """Return the payment as the API tells it to the shop's server, and the call that asks for it."""
+    address = settings.ORIGIN + reverse("api-merchant-payment", args=[row.reference])
+    return {
+        "json": json.dumps(as_told(row), indent=2),
+        "curl": f"curl -H \"Authorization: Bearer $PAYDESK_API_KEY\" \\\n  {address}",
+    }

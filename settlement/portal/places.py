@@ -1,0 +1,68 @@
+"""Whose sales a page shows: the shop the person works for, or one the person chose."""
+
+from typing import cast
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from config.paging import newest_first
+from config.people.access import SignedInRequest, right_required
+from config.refusals import Forbidden
+from config.roles import Right, TenantKind
+from merchants.models import Merchant
+from merchants.selectors.shops import merchants_visible_to
+
+PAGES = {"payment-live", "merchant-days"}
+
+
+def shop_of(request: HttpRequest) -> Merchant | None:
+    """Return the merchant of the address, else the one the person works for; None to choose.
+
+    :raises Http404: unknown, or foreign
+    :raises Forbidden: the person works for no merchant at all
+    """
+    person = cast("SignedInRequest", request)
+    assert person.membership is not None, "right_required asked for it"
+    visible = merchants_visible_to(person.user, Right.SEE_PAYMENTS)
+    if asked := request.GET.get("merchant", ""):
+        return get_object_or_404(visible, reference=asked)
+    kind = person.membership.tenant_kind
+    if kind == TenantKind.MERCHANT:
+        return get_object_or_404(visible, reference=person.membership.tenant)
+    if kind != TenantKind.PLATFORM:
+        raise Forbidden(_("This page belongs to merchants. Yours are batches and the search."))
+    return None
+
+
+def may_choose(request: HttpRequest) -> bool:
+    """Return whether the person has more shops than one to look at."""
+    memberships = cast("SignedInRequest", request).memberships
+    kinds = [membership.tenant_kind for membership in memberships]
+    return TenantKind.PLATFORM in kinds or kinds.count(TenantKind.MERCHANT) > 1
+
+
+def choose(request: HttpRequest, *, page: str) -> HttpResponse:
+    """Return the way to the list of shops, and from there to the page named ``page``."""
+    return redirect(f"{reverse('payment-shops')}?{urlencode({'to': page})}")
+
+
+@right_required(Right.SEE_PAYMENTS)
+@require_safe
+def payment_shops(request: HttpRequest) -> HttpResponse:
+    """List the shops whose sales the person may see, each a link to them."""
+    rows = merchants_visible_to(cast("SignedInRequest", request).user, Right.SEE_PAYMENTS)
+    typed = request.GET.get("q", "").strip()
+    if typed:
+        rows = rows.filter(name__icontains=typed)
+    asked = request.GET.get("to", "")
+    told = {
+        "page": newest_first(rows=rows, request=request),
+        "typed": typed,
+        "to": asked if asked in PAGES else "payment-live",
+        "kept": [("to", asked)] if asked in PAGES else [],
+    }
+    return render(request, "settlement/shops.html", told)

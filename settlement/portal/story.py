@@ -1,0 +1,163 @@
+"""The timeline of a payment in words, for whom it concerns."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from settlement.models import BatchRecord, LedgerAccount, Payment, Transfer
+from settlement.portal import words
+from settlement.selectors.timeline import (
+    Arrived,
+    Disputed,
+    Entry,
+    Excepted,
+    Happened,
+    Moved,
+    Tapped,
+)
+
+_VOID: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One thing that happened (``components/timeline.html``)."""
+
+    tone: str
+    what: str | Promise
+    at: datetime
+    who: str | Promise = ""
+    detail: str | Promise = ""
+
+
+def lines(entries: Iterable[Entry], *, payment: Payment, for_issuer: bool) -> list[Line]:
+    """
+    Return what happened, newest first.
+
+    The shop is not told of other shops' records of the same card, nor of the issuer's exceptions.
+    A record that came again tells of the same tap: that is told once.
+    """
+    told: list[Line] = []
+    for entry in entries:
+        if not (for_issuer or _concerns(entry, payment)):
+            continue
+        told += [line for line in _told(entry) if line not in told]
+    return told[::-1]
+
+
+def _concerns(entry: Entry, payment: Payment) -> bool:
+    """Return whether an entry is for the shop to know."""
+    match entry:
+        case Tapped() | Arrived():
+            return entry.record.batch.merchant_id == payment.merchant_id
+        case Disputed():
+            return entry.dispute.merchant_id == payment.merchant_id
+        case Excepted():
+            return False
+        case _:
+            return True
+
+
+def _told(entry: Entry) -> Iterator[Line]:
+    match entry:
+        case Tapped():
+            yield _tapped(entry)
+        case Arrived():
+            yield from _arrived(entry)
+        case Moved():
+            yield _moved(entry)
+        case Happened():
+            yield _happened(entry)
+        case Excepted():
+            yield from _excepted(entry)
+        case Disputed():
+            yield _disputed(entry)
+
+
+def _tapped(entry: Tapped) -> Line:
+    void = entry.record.kind == _VOID
+    return Line(
+        tone="neutral" if void else "offline",
+        what=_("Taken back at the reader") if void else _("Tapped and approved offline"),
+        who=entry.record.batch.device.name,
+        at=entry.at,
+        detail=_("Approval code %(code)s, by the reader's clock")
+        % {"code": entry.record.approval_code},
+    )
+
+
+def _arrived(entry: Arrived) -> Iterator[Line]:
+    """Tell that a batch came in, and what its record came to once it was verified."""
+    batch, record = entry.batch, entry.record
+    yield Line(
+        tone="info",
+        what=_("Came in with batch %(sequence)s") % {"sequence": f"{batch.sequence:,}"},
+        who=batch.device.name,
+        at=entry.at,
+        detail=_("Record %(place)s of %(count)s")
+        % {"place": f"{record.index + 1:,}", "count": f"{batch.record_count:,}"},
+    )
+    if batch.posted_at is None:
+        return
+    posted = record.state == BatchRecord.State.POSTED
+    yield Line(
+        tone="ok" if posted else "bad",
+        what=_("Signature verified, record posted") if posted else _("Record rejected"),
+        who=_("settlement"),
+        at=batch.posted_at,
+        detail=words.reason_of(record),
+    )
+
+
+def _moved(entry: Moved) -> Line:
+    way = _("%(amount)s from %(debit)s to %(credit)s") % {
+        "amount": words.amount(entry.amount_minor, entry.currency),
+        "debit": words.ACCOUNTS[LedgerAccount.Kind(entry.debit.kind)],
+        "credit": words.ACCOUNTS[LedgerAccount.Kind(entry.credit.kind)],
+    }
+    what = words.TRANSFERS.get(Transfer.Code(entry.code), entry.code)
+    return Line(tone="ok", what=what, who=_("ledger"), at=entry.at, detail=way)
+
+
+def _happened(entry: Happened) -> Line:
+    event = entry.event
+    look = words.EVENTS.get(event.type) or words.Look("neutral", event.type)
+    number = _("Event %(seq)s of the shop") % {"seq": f"{event.seq:,}"} if event.seq else ""
+    return Line(tone=look.tone, what=look.word, who=event.type, at=entry.at, detail=number)
+
+
+def _excepted(entry: Excepted) -> Iterator[Line]:
+    item = entry.exception
+    if item.resolved_at:
+        what = _("Exception resolved")
+        yield Line(tone="ok", what=what, at=item.resolved_at, detail=item.resolution)
+    yield Line(
+        tone="warn",
+        what=words.EXCEPTIONS.get(item.kind, item.kind),
+        who=_("exception"),
+        at=entry.at,
+        detail=_gap(item.detail),
+    )
+
+
+def _gap(detail: dict[str, int]) -> str:
+    if "first" in detail and "last" in detail:
+        return _("Counters %(first)s to %(last)s have not come in") % detail
+    if "claimed_version" in detail:
+        return _("The reader says it held list version %(claimed_version)s") % detail
+    return ""
+
+
+def _disputed(entry: Disputed) -> Line:
+    dispute = entry.dispute
+    return Line(
+        tone="bad",
+        what=_("A second payment under the same counter"),
+        who=dispute.reference,
+        at=entry.at,
+        detail=words.borne(bearer=dispute.bearer, cause=dispute.bearer_cause).sentence,
+    )

@@ -1,0 +1,65 @@
+"""What settlement counts for the first page of each desk: shop, issuer, clearing."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Count, Min, Q
+
+from settlement.models import Batch, Dispute, ExceptionItem, Payment
+from settlement.services.exceptions import ATC_GAP
+
+LATELY_DAYS: Final = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uploads:
+    """Batches that wait to be posted, since when the oldest does, and those refused lately."""
+
+    waiting: int
+    oldest: datetime | None
+    refused: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """What an issuer must still explain: missing counters, losses, and disputes not closed."""
+
+    gaps: int
+    losses: int
+    disputes: int
+
+
+def uploads(*, at: datetime, merchant: str = "") -> Uploads:
+    """Return how uploads go at the merchant with that reference, or everywhere."""
+    rows = Batch.objects.filter(merchant__reference=merchant) if merchant else Batch.objects.all()
+    waiting = Q(state=Batch.State.RECEIVED)
+    lately = Q(state=Batch.State.REFUSED, received_at__gte=at - timedelta(days=LATELY_DAYS))
+    return Uploads(
+        **rows.filter(waiting | lately).aggregate(
+            waiting=Count("pk", filter=waiting),
+            oldest=Min("received_at", filter=waiting),
+            refused=Count("pk", filter=lately),
+        )
+    )
+
+
+def borne_by_shop(*, merchant: str, at: datetime) -> int:
+    """Return how many payments of the last ``LATELY_DAYS`` that merchant bears itself."""
+    since = (at - timedelta(days=LATELY_DAYS)).date()
+    rows = Payment.objects.filter(merchant__reference=merchant, business_date__gte=since)
+    return rows.filter(bearer=Payment.Bearer.MERCHANT).count()
+
+
+def open_items(*, issuer: str = "") -> Open:
+    """Return what waits in the queue of the issuer with that reference, or in every one."""
+    exceptions = ExceptionItem.objects.filter(resolved_at=None)
+    disputes = Dispute.objects.filter(closed_at=None)
+    if issuer:
+        exceptions = exceptions.filter(tenant=issuer)
+        disputes = disputes.filter(card__issuer__reference=issuer)
+    gap = Q(kind=ATC_GAP)
+    return Open(
+        **exceptions.aggregate(gaps=Count("pk", filter=gap), losses=Count("pk", filter=~gap)),
+        disputes=disputes.count(),
+    )

@@ -1,0 +1,178 @@
+"""Parties made for one run: customers with funded cards, their phones, and a shop's readers."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+
+from config import devices, enrolment
+from config.audit import Actor
+from config.models.devices import DeviceKind
+from config.refusals import Refused
+from config.wire import b64
+from config.wire.client import PortalRefused, PortalUnreachable, enrol
+from config.wire.keys import SigningKey
+from issuers.models import Card, Programme
+from settlement.services import demo, openings
+from settlement.services.demo import Product, Seeded
+from settlement.simulation.children import Answer, Child
+from settlement.simulation.device import Connection
+from settlement.simulation.plan import Plan
+from settlement.simulation.troupe import Troupe
+from wallets.services import customers
+
+
+class PortalRefusedUs(Refused):
+    code = "simulation_refused"
+    status = 409
+    title = "The portal refused a simulated device"
+
+
+class PortalAway(Refused):
+    code = "portal_away"
+    status = 503
+    title = "No portal answers; start one with ./paydesk up"
+
+
+class NotADemo(Refused):
+    code = "not_a_demo"
+    status = 409
+    title = "Simulated customers and money belong into a demo only"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """Who plays: by phone its cards (base64url tokens) and owner; devices by reference."""
+
+    cards: list[list[str]]
+    currency: str
+    issuer: str
+    phones: list[str] = field(default_factory=list)
+    readers: list[str] = field(default_factory=list)
+    tills: list[str] = field(default_factory=list)
+
+    @property
+    def devices(self) -> list[str]:
+        return [*self.phones, *self.readers, *self.tills]
+
+
+def hire(*, plan: Plan, troupe: Troupe, folder: Path, actor: Actor, at: datetime) -> Cast:
+    """Make new customers with new cards, enrol their phones and the readers, put the cards on.
+
+    Nothing of an earlier run plays a part, so the end follows from the seed alone. All devices talk
+    to the portal at ``settings.ORIGIN`` over HTTP, as outsiders do.
+
+    :raises NotADemo: this installation is none
+    :raises PortalAway: no portal answers there
+    :raises PortalRefusedUs: it refuses what a new device asks
+    """
+    if not settings.DEMO:
+        raise NotADemo
+    stage = demo.seed(at=at)
+    owners = []
+    cards: list[list[str]] = []
+    for phone, count in enumerate(plan.cards):
+        owner = customers.add(name=f"Simulation {plan.seed}, phone {phone}", actor=actor, at=at)
+        owners.append(owner.reference)
+        cards.append(
+            [
+                issue(stage=stage, owner=owner.reference, nth=phone + nth, actor=actor, at=at)
+                for nth in range(count)
+            ]
+        )
+    cast = Cast(cards=cards, currency=stage.bakery.currency, issuer=stage.issuer.reference)
+    for phone, owner_reference in enumerate(owners):
+        told = enrol_phone(troupe, phone=phone, owner=owner_reference, actor=actor)
+        cast.phones.append(told["device"])
+        for card in cards[phone]:
+            agreed(troupe.phones.ask("certify", phone=phone, card=card, at=_now()))
+    for number, reader in enumerate(troupe.readers):
+        told = enrol_reader(reader, stage=stage, number=number, actor=actor)
+        cast.readers.append(told["device"])
+    cast.tills.extend(_enrol_till(stage, number, actor) for number in range(plan.tills))
+    return cast
+
+
+def issue(*, stage: Seeded, owner: str, nth: int, actor: Actor, at: datetime) -> str:
+    """Issue a funded card of the demo's ``nth`` programme and return its token."""
+    product: Product = demo.PRODUCTS[nth % len(demo.PRODUCTS)]
+    card: Card = openings.issue_card(
+        programme=Programme.objects.get(issuer=stage.issuer, name=product.name),
+        holder=owner,
+        balance_minor=product.balance_minor,
+        limit_minor=product.limit_minor,
+        actor=actor,
+        at=at,
+    )
+    return card.reference
+
+
+def enrol_phone(troupe: Troupe, *, phone: int, owner: str, actor: Actor) -> Answer:
+    """Enrol a phone of the customer ``owner`` with a fresh code."""
+    code = _code(DeviceKind.PHONE, owner, actor)
+    name = f"Simulated phone {phone}"
+    return agreed(troupe.phones.ask("enrol", phone=phone, code=code, name=name, at=_now()))
+
+
+def enrol_reader(reader: Child, *, stage: Seeded, number: int, actor: Actor) -> Answer:
+    """Enrol a reader in one of the bakery's stores, in turn, and give it the lists."""
+    stores = list(stage.bakery.stores.filter(closed_at=None).order_by("pk"))
+    store = stores[number % len(stores)].reference
+    code = _code(DeviceKind.READER, stage.bakery.reference, actor, store)
+    name = f"Simulated reader {number}"
+    told = agreed(reader.ask("enrol", code=code, name=name, at=_now()))
+    agreed(reader.ask("sync", at=_now()))
+    return told
+
+
+def dismiss(*, cast: Cast, actor: Actor, at: datetime) -> None:
+    """Revoke the devices of a run that is over, so that no list of devices keeps them as live."""
+    for device in cast.devices:
+        devices.revoke(reference=device, actor=actor, at=at, reason="simulation ended")
+
+
+def agreed(answer: Answer) -> Answer:
+    """Return an order's answer unless the portal said no.
+
+    :raises PortalAway: it did not answer
+    :raises PortalRefusedUs: it refused
+    """
+    if "error" not in answer:
+        return answer
+    if answer["error"] == "unreachable":
+        raise PortalAway(f"{settings.ORIGIN} does not answer.")
+    raise PortalRefusedUs(f"{answer['error']}: {answer['detail']}")
+
+
+def _enrol_till(stage: Seeded, number: int, actor: Actor) -> str:
+    """Enrol a terminal. It has nothing to sell through before payments by T-ID are served."""
+    key = SigningKey.generate()
+    connection = Connection(origin=settings.ORIGIN)
+    code = _code(DeviceKind.TERMINAL, stage.bakery.reference, actor)
+    try:
+        with connection.lock:
+            told = enrol(
+                session=connection.session(key=key, keyid=b64.encode(key.kid)),
+                code=code,
+                kind=DeviceKind.TERMINAL.value,
+                name=f"Simulated till {number}",
+                public_key=key.public,
+            )
+    except PortalUnreachable as lost:
+        raise PortalAway(f"{settings.ORIGIN} does not answer.") from lost
+    except PortalRefused as refused:
+        raise PortalRefusedUs(str(refused)) from refused
+    return str(told["device"])
+
+
+def _code(kind: DeviceKind, owner: str, actor: Actor, store: str = "") -> str:
+    made = enrolment.make_code(
+        kind=kind.value, owner=owner, store=store, actor=actor, at=timezone.now()
+    )
+    return made.code
+
+
+def _now() -> int:
+    return int(timezone.now().timestamp())

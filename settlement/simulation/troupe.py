@@ -1,0 +1,82 @@
+"""The simulated parties as the conductor directs them: phones in one process, each reader its own."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, Self
+
+from settlement.simulation.children import Answer, Child
+
+_PHONES: Final = "settlement.simulation.phones"
+_READER: Final = "settlement.simulation.reader"
+_AT_ONCE: Final = 8
+
+
+class Troupe:
+    """Every process of one simulation; leaving the block ends them all."""
+
+    def __init__(self, *, folder: Path, readers: int) -> None:
+        self.readers: list[Child] = []
+        self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE)
+        self.phones = Child(module=_PHONES, folder=folder, name="phones")
+        for number in range(readers):
+            self.readers.append(Child(module=_READER, folder=folder, name=f"reader-{number}"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        for child in [self.phones, *self.readers]:
+            child.stop()
+
+    def together(self, *orders: Callable[[], Any]) -> list[Any]:
+        """Carry out orders side by side and return their answers in the order given."""
+        return [done.result() for done in [self._pool.submit(order) for order in orders]]
+
+    def sync_readers(self, *, at: int) -> list[Answer]:
+        """Let every reader fetch the lists now."""
+        return self.together(*(_ordered(reader, "sync", at=at) for reader in self.readers))
+
+    def poll_phones(self, phones: Iterable[int], *, at: int) -> list[Answer]:
+        """Let each of ``phones`` fetch and acknowledge its commands."""
+        return self.together(
+            *(_ordered(self.phones, "poll", phone=phone, at=at) for phone in phones)
+        )
+
+    def tap(
+        self,
+        *,
+        number: int,
+        reader: int,
+        phone: int,
+        card: str,
+        amount_minor: int,
+        currency: str,
+        at: int,
+    ) -> Answer:
+        """Key an amount in at ``reader`` and tap ``card`` there; return what the phone saw.
+
+        Amounts in minor units of ``currency``; ``at`` is the reader's and the phone's time.
+        """
+        asked = self.readers[reader].ask(
+            "demand", tap_number=number, amount_minor=amount_minor, currency=currency, at=at
+        )
+        return self.phones.ask(
+            "pay", phone=phone, tap_number=number, card=card, port=asked["port"], at=at
+        )
+
+    def void(
+        self, *, number: int, reader: int, phone: int, card: str, approval_code: str, at: int
+    ) -> Answer:
+        """Take the sale of ``approval_code`` back at the reader that approved it."""
+        asked = self.readers[reader].ask(
+            "demand", tap_number=number, approval_code=approval_code, at=at
+        )
+        return self.phones.ask(
+            "void", phone=phone, tap_number=number, card=card, port=asked["port"], at=at
+        )
+
+
+def _ordered(child: Child, op: str, **words: Any) -> Callable[[], Answer]:
+    return lambda: child.ask(op, **words)

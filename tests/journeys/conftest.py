@@ -1,0 +1,67 @@
+"""One portal for all journeys; each test brings its own phone, cards and reader."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.journeys.desk import Desk
+from tests.journeys.portal import Portal
+from tests.journeys.street import Counter, Handset, Shop, Street
+
+
+@pytest.fixture(scope="session")
+def street(portal: Portal, tmp_path_factory: pytest.TempPathFactory) -> Street:
+    return Street(portal=portal, folder=tmp_path_factory.mktemp("devices"))
+
+
+@pytest.fixture(scope="session")
+def shop(street: Street) -> Shop:
+    return street.shop("Corner Books")
+
+
+@pytest.fixture(scope="session")
+def customer(street: Street) -> str:
+    return street.customer()
+
+
+@pytest.fixture
+def handset(street: Street, customer: str) -> Handset:
+    return street.handset(customer)
+
+
+@pytest.fixture
+def new_counter(street: Street, shop: Shop) -> Iterator[Callable[..., Counter]]:
+    """Return a function that puts one more reader, listening, on a counter."""
+    with ExitStack() as open_counters:
+
+        def make(at: Shop = shop) -> Counter:
+            return open_counters.enter_context(street.counter(at))
+
+        yield make
+
+
+@pytest.fixture
+def counter(new_counter: Callable[..., Counter]) -> Counter:
+    return new_counter()
+
+
+@pytest.fixture
+def card(street: Street, customer: str) -> dict[str, object]:
+    """A new card of the customer, on no phone yet."""
+    return street.card(customer)
+
+
+@pytest.fixture(scope="session")
+def desks(portal: Portal) -> Iterator[Callable[[str], Desk]]:
+    """Return a function that gives the signed-in person of a role, by the link ``up`` printed."""
+    signed_in: dict[str, Desk] = {}
+
+    def desk(role: str) -> Desk:
+        if role not in signed_in:
+            signed_in[role] = Desk(origin=portal.origin, link=portal.links[role])
+        return signed_in[role]
+
+    yield desk
+    for person in signed_in.values():
+        person.close()

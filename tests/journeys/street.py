@@ -1,0 +1,331 @@
+"""Phones, readers and shops, made of what any outside client has: codes, requests, sockets."""
+
+import json
+import os
+import queue
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from config.wire import b64, client, durable
+from config.wire.client import PortalSession
+from config.wire.keys import SigningKey, kid_of
+from config.wire.trust import TrustList
+from merchants.devices import tap as reader_tap
+from merchants.devices.facts import Knowledge
+from merchants.devices.limits import ReaderLimits
+from merchants.devices.portal import ReaderPortal, Uploaded
+from merchants.devices.reader import Reader
+from merchants.devices.tap import Authorize, Sale, Void
+from tests.journeys.portal import Portal
+from tests.journeys.waiting import eventually
+from wallets.devices import tap as phone_tap
+from wallets.devices.phone import Phone
+from wallets.devices.portal import PhonePortal
+from wallets.wire import Verification
+from wallets.wire.pin_code import psn_key
+
+PIN = "314159"
+PROGRAMME_CURRENCY = "KRW"
+
+
+def now() -> int:
+    """Return the device's clock, in epoch seconds."""
+    return int(time.time())
+
+
+@dataclass(kw_only=True)
+class Shop:
+    """A merchant as its own server sees the portal: by API key."""
+
+    merchant: str
+    store: str
+    api_key: str
+    origin: str
+
+    def ask(self, path: str) -> dict[str, Any]:
+        answer = httpx.get(
+            f"{self.origin}/api/v1/merchant/{path}",
+            headers={"authorization": f"Bearer {self.api_key}"},
+            timeout=10,
+        )
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    def payments(self) -> list[dict[str, Any]]:
+        payments: list[dict[str, Any]] = self.ask("payments?limit=500")["payments"]
+        return payments
+
+    def events(self, *, after: int = 0) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = self.ask(f"events?after={after}&limit=500")["events"]
+        return events
+
+
+@dataclass(kw_only=True)
+class Handset:
+    """A customer's phone, with a line to the portal that is used only when a test says so."""
+
+    phone: Phone
+    portal: PhonePortal
+    session: PortalSession
+    device: str
+    customer: str
+
+    def take(self, card: str) -> bytes:
+        """Put a card of the customer on this phone and return its token."""
+        token = b64.decode(card)
+        assert self.portal.fetch_certificate(card=token, at=now())
+        return token
+
+    def at_the_portal(self, card: str) -> dict[str, Any]:
+        """Return the card as the portal shows it to its owner."""
+        return next(entry for entry in self.portal.cards() if entry["card"] == card)
+
+
+@dataclass(kw_only=True)
+class Counter:
+    """A reader on a counter: it listens on a socket and logs each contact as a JSON line."""
+
+    reader: Reader
+    portal: ReaderPortal
+    session: PortalSession
+    log: Path
+    demand: Sale | Void = field(default_factory=lambda: Sale(amount_minor=1, currency="KRW"))
+    authorize: Authorize | None = None
+    skew_s: int = 0
+    outcomes: queue.Queue[reader_tap.Outcome] = field(default_factory=queue.Queue)
+
+    def __enter__(self) -> Self:
+        self.log.touch()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.1)
+        self._open = threading.Event()
+        self._open.set()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.clear()
+        self._thread.join(timeout=5)
+        self._listener.close()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, port = self._listener.getsockname()
+        return host, port
+
+    def clock(self) -> int:
+        return now() + self.skew_s
+
+    def contacts(self) -> list[str]:
+        """Return what the reader's own log holds, the kind of each line."""
+        return [json.loads(line)["event"] for line in self.log.read_text().splitlines()]
+
+    def stored(self) -> int:
+        return len(self.reader.known.store)
+
+    def refresh(self, *, issuer: str, version: int) -> None:
+        """Ask for the issuer's list until it is ``version`` or a newer one."""
+        lists = self.reader.known.lists
+
+        def is_held() -> bool:
+            self.portal.refresh_blacklist(issuer=issuer, at=now())
+            return lists.version(issuer=issuer) >= version
+
+        eventually(is_held, within_s=10, every_s=0.3)
+
+    def upload(self) -> Uploaded:
+        """Send what is stored and wait for the result, as a reader does when it has a line."""
+        sent = self.portal.upload(at=now())
+        assert sent is not None, "nothing was stored"
+        return self.result(sequence=sent.sequence) if sent.state == "RECEIVED" else sent
+
+    def result(self, *, sequence: int) -> Uploaded:
+        def decided() -> Uploaded | None:
+            told = self.portal.poll(sequence=sequence)
+            return None if told.state == "RECEIVED" else told
+
+        told = eventually(decided, within_s=20)
+        assert told is not None
+        return told
+
+    def answer(self, *, sequence: int) -> dict[str, Any]:
+        """Return the portal's word on a batch as it stands on the wire."""
+        return self.session.get(f"/reader/batches/{sequence}").json()
+
+    def post(self, batch: bytes) -> dict[str, Any]:
+        """Send a batch's bytes as they are, under a key of their own."""
+        return self.session.post("/reader/batches", body=batch).json()
+
+    def _serve(self) -> None:
+        while self._open.is_set():
+            try:
+                connection, peer = self._listener.accept()
+            except TimeoutError:
+                continue
+            with connection:
+                self.outcomes.put(
+                    reader_tap.serve(
+                        reader=self.reader,
+                        connection=connection,
+                        peer=f"{peer[0]}:{peer[1]}",
+                        demand=self.demand,
+                        clock=self.clock,
+                        log=self._note,
+                        authorize=self.authorize,
+                    )
+                )
+
+    def _note(self, line: Mapping[str, object]) -> None:
+        with self.log.open("a") as log:
+            log.write(json.dumps(line) + "\n")
+
+
+class Street:
+    """Makes shops, customers, cards and devices at one portal, each by the command a person has."""
+
+    def __init__(self, *, portal: Portal, folder: Path) -> None:
+        self.portal = portal
+        self._folder = folder
+        self._http = httpx.Client(timeout=15)
+        found = portal.manage("programmes")["programmes"]
+        self.programme = next(one for one in found if one["currency"] == PROGRAMME_CURRENCY)
+
+    def shop(self, name: str, *, currency: str = PROGRAMME_CURRENCY) -> Shop:
+        told = self.portal.manage("merchant_add", "--name", name, "--currency", currency)
+        return Shop(
+            merchant=told["merchant"],
+            store=told["store"],
+            api_key=told["api_key"],
+            origin=self.portal.origin,
+        )
+
+    def customer(self, name: str = "Kim Mina") -> str:
+        return str(self.portal.manage("customer_add", "--name", name)["customer"])
+
+    def card(self, customer: str, *, balance: int = 1_000_000) -> dict[str, Any]:
+        """Issue a card and return ``{card, issuer, balance, …}`` as the command tells it."""
+        return self.portal.manage(
+            *("card_issue", "--customer", customer),
+            *("--programme", self.programme["programme"], "--balance", str(balance)),
+        )
+
+    def block(self, card: str, *, reason: str = "LOST") -> dict[str, Any]:
+        return self.portal.manage("blacklist", "block", "--card", card, "--reason", reason)
+
+    def unblock(self, card: str) -> dict[str, Any]:
+        return self.portal.manage("blacklist", "unblock", "--card", card)
+
+    def handset(self, customer: str) -> Handset:
+        """Enrol a phone of the customer, without any card on it yet."""
+        key = SigningKey.generate()
+        told = self._enrol(
+            "PHONE",
+            owner=("--customer", customer),
+            key=key,
+            app_serial=b64.encode(os.urandom(9)),
+            psn_key=psn_key(device_secret=os.urandom(32), pin=PIN),
+        )
+        phone = Phone(device_key=key, trusted=_trusted(told), save=self._disk(told["device"]))
+        session = self._session(key, told["device"])
+        return Handset(
+            phone=phone,
+            portal=PhonePortal(session=session, phone=phone),
+            session=session,
+            device=told["device"],
+            customer=customer,
+        )
+
+    def counter(self, shop: Shop) -> Counter:
+        """Enrol a reader of the shop that knows its limits and holds the current lists."""
+        key = SigningKey.generate()
+        told = self._enrol("READER", owner=("--merchant", shop.merchant), key=key)
+        reader = Reader(
+            key=key,
+            certificate=b64.decode(told["certificate"]),
+            known=Knowledge(
+                trusted=_trusted(told), limits=ReaderLimits(floor_minor={}, unsent_minor={})
+            ),
+            random_bytes=os.urandom,
+            save=self._disk(told["device"]),
+            save_list=lambda issuer, state: self._disk(f"{told['device']}-{issuer}")(state),
+        )
+        session = self._session(key, told["device"])
+        portal = ReaderPortal(session=session, reader=reader)
+        portal.sync_config(at=now())
+        portal.refresh_blacklists(at=now())
+        log = self._folder / f"{told['device']}.log"
+        return Counter(reader=reader, portal=portal, session=session, log=log)
+
+    def _enrol(
+        self, kind: str, *, owner: tuple[str, str], key: SigningKey, **more: Any
+    ) -> dict[str, Any]:
+        code = self.portal.manage("enrolment_code", "--kind", kind, *owner)["code"]
+        return client.enrol(
+            session=self._session(key, b64.encode(kid_of(key.public))),
+            code=code,
+            kind=kind,
+            name=f"{kind.capitalize()} on the street",
+            public_key=key.public,
+            **more,
+        )
+
+    def _session(self, key: SigningKey, keyid: str) -> PortalSession:
+        return PortalSession(
+            http=self._http,
+            origin=self.portal.origin,
+            key=key,
+            keyid=keyid,
+            clock=time.time,
+            random_bytes=os.urandom,
+            sleep=time.sleep,
+        )
+
+    def _disk(self, name: str) -> "Disk":
+        return Disk(self._folder / f"{name}.json")
+
+
+@dataclass
+class Disk:
+    """Where a device keeps its state, written through before anything signed leaves it."""
+
+    path: Path
+
+    def __call__(self, state: Mapping[str, Any]) -> None:
+        durable.write(path=self.path, state=state)
+
+
+def tap(
+    handset: Handset,
+    card: bytes,
+    counter: Counter,
+    amount_minor: int,
+    *,
+    currency: str = PROGRAMME_CURRENCY,
+    skew_s: int = 0,
+) -> phone_tap.Outcome:
+    """Ring up an amount, hold the phone to the reader, and return how it ended for the phone."""
+    counter.demand = Sale(amount_minor=amount_minor, currency=currency)
+    counter.skew_s = skew_s
+    outcome = phone_tap.pay(
+        phone=handset.phone,
+        card=card,
+        address=counter.address,
+        at=now() + skew_s,
+        gesture=lambda _offer: Verification.PIN_OR_BIOMETRIC,
+    )
+    if outcome.contacted:
+        counter.outcomes.get(timeout=10)  # the reader's own word, with its last line in the log
+    return outcome
+
+
+def _trusted(told: Mapping[str, Any]) -> TrustList:
+    return TrustList.of_enrolment(platform_key=told["platform_key"], issuers=told["issuers"])

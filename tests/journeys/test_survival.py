@@ -1,0 +1,105 @@
+"""What holds when a process dies, stops answering, or the broker forgets everything."""
+
+import os
+import signal
+import socket
+
+import pytest
+
+from tests.journeys.portal import Portal, free_port
+from tests.journeys.street import now, tap
+from tests.journeys.waiting import eventually
+
+PARTS = {
+    "worker": "-m celery -A config worker",
+    "sequencer": "manage.py run_sequencer",
+    "web": "-m granian",
+    "sockets": "-m uvicorn",
+}
+
+
+def pids(portal: Portal, part: str) -> set[int]:
+    """Return the processes of a part: the one ``up`` started, and its workers."""
+    return {pid for pid, words in portal.children().items() if PARTS[part] in words}
+
+
+def kill_newest(portal: Portal, part: str) -> int:
+    """Kill one process of the part outright: of several, a worker rather than their parent."""
+    victim = max(pids(portal, part))
+    os.kill(victim, signal.SIGKILL)
+    return victim
+
+
+@pytest.fixture
+def pays(shop, handset, card, counter):
+    """Return a function that carries one payment from a tap to the merchant's numbered events."""
+    token = handset.take(card["card"])
+
+    def pay(amount: int) -> None:
+        head = len(shop.events())
+        assert tap(handset, token, counter, amount).state == "approved"
+        assert counter.upload().state == "POSTED"
+        eventually(lambda: len(shop.events()) >= head + 2)
+
+    return pay
+
+
+@pytest.mark.parametrize("part", list(PARTS))
+def test_a_killed_part_comes_back_and_payments_go_on(portal, pays, part):
+    before = pids(portal, part)
+    victim = kill_newest(portal, part)
+
+    eventually(
+        lambda: (fresh := pids(portal, part)) and victim not in fresh and len(fresh) >= len(before)
+    )
+    eventually(portal.is_healthy)
+    pays(1_100)
+
+
+def test_a_part_that_hangs_is_named_until_it_answers_again(portal):
+    hung = pids(portal, "sequencer").pop()
+    os.kill(hung, signal.SIGSTOP)
+    try:
+        status, parts = eventually(
+            lambda: (told := portal.health())[0] == 503 and told, within_s=40, every_s=0.5
+        )
+    finally:
+        os.kill(hung, signal.SIGCONT)
+
+    assert status == 503
+    assert [name for name, part in parts.items() if not part["ok"]] == ["sequencer"]
+    assert parts["sequencer"]["detail"]
+    eventually(portal.is_healthy)
+
+
+def test_a_broker_that_forgot_everything_loses_no_batch(portal, shop, handset, card, counter):
+    token = handset.take(card["card"])
+    known = len(shop.payments())
+    assert tap(handset, token, counter, 1_300).state == "approved"
+    flush(portal)
+    sent = counter.portal.upload(at=now())
+    flush(portal)
+
+    assert sent is not None
+    assert counter.result(sequence=sent.sequence).state == "POSTED"
+    assert len(shop.payments()) == known + 1
+    eventually(portal.is_healthy)
+
+
+def test_a_second_up_on_the_same_data_says_so(portal):
+    second = portal.run("up", "--no-simulate", "--port", str(free_port()))
+
+    assert second.returncode == 1
+    assert "already up" in second.stderr
+    assert portal.origin in second.stderr
+    assert portal.is_healthy()
+
+
+def flush(portal: Portal) -> None:
+    """Make the embedded Valkey forget all it holds, over the socket its command line names."""
+    words = next(words for words in portal.children().values() if "--unixsocket " in words)
+    path = words.partition("--unixsocket ")[2].split()[0]
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        connection.sendall(b"FLUSHALL\r\n")
+        assert connection.recv(16).startswith(b"+OK")
