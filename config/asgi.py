@@ -9,12 +9,12 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django_application = get_asgi_application()
 
-from config.sockets import AllowedOrigins, beat_in_background, routes  # noqa: E402  (needs the apps loaded)
+from config.sockets import AllowedOrigins, lifespan, routes  # noqa: E402  (needs the apps loaded)
 
 application = ProtocolTypeRouter(
     {
         "http": django_application,
+        "lifespan": lifespan,
         "websocket": AllowedOrigins(AuthMiddlewareStack(URLRouter(routes()))),
     }
 )
-beat_in_background()

@@ -33,6 +33,7 @@ _SHAPES: Final = (
     re.compile(r"(?<![\w-])[0-9A-HJKMNP-TV-Z]{5}-[0-9A-HJKMNP-TV-Z]{5}(?![\w-])"),
     re.compile(r"(?i)(?<=\bbearer )[^\s\"']+"),
     re.compile(r"(?i)(?<=[?&]ticket=)[^\s&\"']+"),
+    re.compile(r"(?<=\bonce_)[\w-]+"),  # the token of a one-time link, in a path
 )
 
 

@@ -159,7 +159,10 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"min_length": 15},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "name")},
+    },
 ]
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
@@ -244,11 +247,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "ENUM_NAME_OVERRIDES": {"DeviceKind": "config.models.devices.DeviceKind"},
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "config.api.schema.add_problems",
-    ],
+    "POSTPROCESSING_HOOKS": ["config.api.schema.add_problems"],  # enums stay where they are used
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -296,7 +295,7 @@ PROXIES = env.int("PAYDESK_PROXIES", default=0)
 # Whom people work for: rows with ``reference``, ``name`` and ``time_zone``.
 TENANT_MODELS = {"ISSUER": "issuers.Issuer", "MERCHANT": "merchants.Merchant"}
 # What stands on a person's first page: modules with ``tiles`` and ``attention``.
-HOME = ["config.portal.desk"]
+HOME = ["issuers.portal.home", "settlement.portal.home", "config.portal.desk"]
 NAV = [
     "issuers.portal.nav.items",
     "merchants.portal.nav.items",

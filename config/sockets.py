@@ -23,7 +23,6 @@ from config import health
 FOREIGN_ORIGIN: Final = 4403
 NOWHERE: Final = 4404
 PART: Final = "sockets"
-_BEATING: Final[set[asyncio.Task[None]]] = set()  # a loop itself holds its tasks but weakly
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _PROVES_ITSELF: Final = frozenset({b"signature", b"authorization"})
 
@@ -95,13 +94,17 @@ class Nowhere(AsyncWebsocketConsumer):  # type: ignore[misc]  # untyped base
         await self.close(code=NOWHERE)
 
 
-def beat_in_background() -> None:
-    """Beat from the server's own event loop: silence then means that it hangs.
+async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
+    """Beat as long as the server runs, from its own event loop: silence then means that it hangs.
 
-    Where no loop runs, no server imported this, and there is nothing to tell.
+    ASGI's lifespan protocol: a server imports the application before its loop runs.
     """
-    with suppress(RuntimeError):
-        _BEATING.add(asyncio.get_running_loop().create_task(_beat_for_ever()))
+    await receive()
+    beating = asyncio.create_task(_beat_for_ever())
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    beating.cancel()
+    await send({"type": "lifespan.shutdown.complete"})
 
 
 async def _beat_for_ever() -> None:

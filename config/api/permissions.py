@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 from config.api.authentication import DevicePrincipal, KeyPrincipal, caller_of
 from config.models.devices import DeviceKind
 
+
 class _Kind(BasePermission):
     """A caller of another kind is known and refused: 403 ``wrong_kind``."""
 

@@ -125,7 +125,7 @@ class Choice(serializers.ChoiceField):
         return super().to_internal_value(data)
 
 
-@extend_schema_field({"type": "string", "contentEncoding": "base64url"})
+@extend_schema_field({"type": "string", "format": "base64url"})
 class Binary(serializers.Field[bytes, str, str, Any]):
     """Bytes as base64url without padding: exactly ``length``, or 1 to ``max_length`` of them."""
 

@@ -36,14 +36,27 @@ class Tenants:
     references: frozenset[str]
 
 
-NOWHERE = Tenants(everything=False, references=frozenset())
+_KNOWN = "memberships_known"
 
 
 def memberships_of(*, user: AbstractBaseUser | AnonymousUser) -> list[Membership]:
     """Return the live memberships of ``user``, oldest first; none of who left."""
     if not user.is_authenticated or not user.is_active:
         return []
+    known: list[Membership] | None = getattr(user, _KNOWN, None)
+    if known is not None:
+        return known
     return list(Membership.objects.filter(user_id=user.pk, ended_at=None).order_by("pk"))
+
+
+def know_memberships(*, user: AbstractBaseUser | AnonymousUser) -> list[Membership]:
+    """Return the live memberships and keep them on ``user`` for the rest of the request.
+
+    For the request's own user object alone: what lives longer, such as a socket, must ask anew.
+    """
+    found = memberships_of(user=user)
+    setattr(user, _KNOWN, found)
+    return found
 
 
 def tenants_with(*, user: AbstractBaseUser | AnonymousUser, right: Right) -> Tenants:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from argon2.low_level import Type, hash_secret_raw
 from django.db import transaction
+from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 
 from config import audit
@@ -36,9 +37,15 @@ def renew(*, user: User, actor: Actor, at: datetime) -> list[str]:
     return [f"{code[:5]}-{code[5:]}" for code in told]
 
 
-def left(*, user: User) -> int:
-    """Return how many codes the person has not used."""
-    return RecoveryCode.objects.filter(codes__user=user, used_at=None).count()
+def left(*, user: User) -> int | None:
+    """Return how many codes the person has not used; None for who never had any."""
+    unused = Count("each", filter=Q(each__used_at=None))
+    return (
+        RecoveryCodes.objects.filter(user=user)
+        .annotate(left=unused)
+        .values_list("left", flat=True)
+        .first()
+    )
 
 
 def check(*, user: User, code: str, actor: Actor, at: datetime) -> RecoveryCodes:

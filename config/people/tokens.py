@@ -5,10 +5,15 @@ import secrets
 
 from config.wire import b64
 
+PREFIX = "once_"
+
 
 def new() -> tuple[str, bytes]:
-    """Return a token for a link and the hash to keep (128 bits would do, ASVS 11.5.1)."""
-    token = b64.encode(secrets.token_bytes(32))
+    """Return a token for a link and the hash to keep (128 bits would do, ASVS 11.5.1).
+
+    The prefix tells ``config.logs`` what to strike from the paths it writes down.
+    """
+    token = PREFIX + b64.encode(secrets.token_bytes(32))
     return token, hash_of(token)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from config.models import Alert, Membership, RecoveryCodes, User
+from config.models import Alert, Membership, User
 from config.people import access, invitations, memberships, recovery_codes
 from config.people.trail import audits_visible_to
 from config.portal.home import Attention, Tile
@@ -37,7 +37,7 @@ def attention(*, user: User, membership: Membership, at: datetime) -> list[Atten
         alerts = alerts.filter(tenant=membership.tenant)
     found = [Attention(tone="warn", title=alert.detail) for alert in alerts[:ALERTS_SHOWN]]
     left = recovery_codes.left(user=user)
-    if left < FEW_CODES and RecoveryCodes.objects.filter(user=user).exists():
+    if left is not None and left < FEW_CODES:
         found.append(
             Attention(
                 tone="info",

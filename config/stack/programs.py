@@ -66,7 +66,7 @@ def _sockets(port: int) -> tuple[str, ...]:
     server = (PYTHON, "-m", "uvicorn", "--host", "127.0.0.1", "--port", str(port))
     return (
         *server,
-        *("--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "3"),
+        *("--lifespan", "on", "--no-access-log", "--timeout-graceful-shutdown", "3"),
         "config.asgi:application",
     )
 

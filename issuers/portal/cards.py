@@ -17,7 +17,7 @@ from config.refusals import Refused
 from config.roles import Right
 from issuers.models import Account, Card, Credential
 from issuers.portal import filters, words
-from issuers.portal.forms import BlockForm, IssueForm, UnblockForm, show_refusal
+from issuers.portal.forms import BlockForm, IssueForm, show_refusal
 from issuers.portal.ordering import in_order
 from issuers.portal.places import card_for, issuer_for, offers
 from issuers.selectors.authors import authors_of
@@ -95,7 +95,6 @@ def card_page(request: HttpRequest, issuer: str, card: str) -> HttpResponse:
         "commands": _told(dossier),
         "entries": _listings(dossier),
         "block_form": BlockForm(auto_id="block-%s"),
-        "unblock_form": UnblockForm(auto_id="unblock-%s"),
         "may_block": offers(request, Right.BLOCK_CARDS),
     }
     return render(request, "issuers/card.html", context)
@@ -133,10 +132,7 @@ def _position(account: Account) -> dict[str, Any]:
     """
     currency, available = account.currency, account.available_minor
     whole = max(account.limit_minor + account.balance_minor, 0)
-    if available < 0:
-        tone = "bad"
-    else:
-        tone = "warn" if available * 10 < whole else ""
+    tone = "bad" if available < 0 else "warn" if available * 10 < whole else ""
     lines = [
         (_("Balance"), money.text(account.balance_minor, currency)),
         (_("Held for payments under way"), money.text(-account.held_minor, currency)),

@@ -40,6 +40,7 @@ class Line:
     reads: bool
     action: str
     command: words.Mark | None
+    owner: str
 
 
 @right_required(Right.SEE_CARDS)
@@ -65,7 +66,7 @@ def device_list(request: HttpRequest, issuer: str) -> HttpResponse:
         "issuer": row,
         "page": page,
         "lines": lines_of(page.rows, at=timezone.now()),
-        "names": names_of(references={device.owner for device in page.rows}),
+        "owners": True,
         "counts": counts,
         "tabs": filters.tabs_of(request, labels, counts, view),
         "asked": asked,
@@ -86,7 +87,6 @@ def device_page(request: HttpRequest, issuer: str, device: str) -> HttpResponse:
         "issuer": row,
         "device": found,
         "line": line,
-        "owner": names_of(references=[found.owner]).get(found.owner, found.owner),
         "cards": fleet.cards_on(device=found, issuer=row) if not line.reads else [],
         "commands": [
             (command, words.actions()[command.action], words.of_delivery(command.state))
@@ -133,6 +133,7 @@ def lines_of(devices: Sequence[Device], *, at: datetime) -> list[Line]:
         DeviceKind.READER.value: _("Reader"),
         DeviceKind.TERMINAL.value: _("Terminal"),
     }
+    names = names_of(references={device.owner for device in devices})
     lines = []
     for device in devices:
         state, action = device.last_state, device.last_action  # type: ignore[attr-defined]
@@ -144,6 +145,7 @@ def lines_of(devices: Sequence[Device], *, at: datetime) -> list[Line]:
                 reads=device.kind != DeviceKind.PHONE,
                 action=words.actions()[action] if action else "",
                 command=words.of_delivery(state) if state else None,
+                owner=names.get(device.owner, device.owner),
             )
         )
     return lines

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from config.paging import newest_first
 from config.people.access import right_required
 from config.roles import Right
-from issuers.models import BlacklistVersion, Issuer
+from issuers.models import BlacklistEntry, BlacklistVersion, Issuer
 from issuers.portal import charts, words
 from issuers.portal.devices import Line, lines_of
 from issuers.portal.places import issuer_for, offers
@@ -46,12 +46,14 @@ def distribution(request: HttpRequest, issuer: str) -> HttpResponse:
         "lines": [
             {
                 "version": published,
-                "holding": (holding := covered.holding(published.version)),
-                "share": words.percent(holding, covered.readers),
+                "holding": covered.holding(published.version),
                 "told": told.get(published.version, versions.Told()),
+                "digest": bytes(published.digest).hex(),
             }
             for published in page.rows
         ],
+        "version_heads": (_("Version"), _("Readers")),
+        "age_heads": (_("Age"), _("Commands")),
         "laggards": _laggards(row),
         "may_see_cards": offers(request, Right.SEE_CARDS),
     }
@@ -82,8 +84,9 @@ def version_page(request: HttpRequest, issuer: str, version: int) -> HttpRespons
         "files": versions.files_of(version=published),
         "older": older,
         "newer": newer,
-        "changes": [(entry, True) for entry in added] + [(entry, False) for entry in removed],
-        "reasons": words.reasons(),
+        "digest": bytes(published.digest).hex(),
+        "changes": [_change(entry, added=True) for entry in added]
+        + [_change(entry, added=False) for entry in removed],
         "may_see_cards": offers(request, Right.SEE_CARDS),
     }
     return render(request, "issuers/version.html", context)
@@ -112,6 +115,10 @@ def version_file(request: HttpRequest, issuer: str, version: int) -> HttpRespons
 
 def _version(issuer: Issuer, version: int) -> BlacklistVersion:
     return get_object_or_404(versions.of_issuer(issuer=issuer), version=version)
+
+
+def _change(entry: BlacklistEntry, *, added: bool) -> dict[str, Any]:
+    return {"entry": entry, "added": added, "reason": words.reasons()[entry.reason]}
 
 
 def _laggards(issuer: Issuer) -> list[Line]:

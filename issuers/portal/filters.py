@@ -68,7 +68,7 @@ def _address(request: HttpRequest, **changed: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A filter as a select: its name, what it reads without a choice, and (value, label, chosen)."""
+    """A filter as a select: what it reads unset, and its options as (value, label, chosen)."""
 
     name: str
     any: str

@@ -58,7 +58,8 @@ def _beyond[Row: Model](rows: QuerySet[Row], field: str, cursor: int, downwards:
     step = "lt" if downwards else "gt"
     if field == "id":
         return Q(**{f"id__{step}": cursor})
-    value = rows.model._default_manager.filter(pk=cursor).values_list(field, flat=True).first()
+    table = rows.model._default_manager  # noqa: SLF001
+    value = table.filter(pk=cursor).values_list(field, flat=True).first()
     if value is None:
         return Q()
     return Q(**{f"{field}__{step}": value}) | Q(**{field: value, f"id__{step}": cursor})

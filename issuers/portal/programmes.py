@@ -1,6 +1,6 @@
 """Programmes: card products, their terms, and their offline limits over time."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from config.paging import newest_first
-from config.people.access import actor_of, right_required
+from config.people.access import SignedInRequest, actor_of, right_required
 from config.refusals import Refused
 from config.roles import Right
 from issuers import selectors
@@ -26,7 +26,8 @@ FIRST_CURRENCY = "KRW"
 @right_required(Right.SEE_BLACKLIST)
 @require_GET
 def issuer_list(request: HttpRequest) -> HttpResponse:
-    rows = selectors.issuers_visible_to(request.user, Right.SEE_BLACKLIST)
+    person = cast("SignedInRequest", request)
+    rows = selectors.issuers_visible_to(person.user, Right.SEE_BLACKLIST)
     asked = request.GET.get("q", "").strip()
     if asked:
         rows = rows.filter(name__icontains=asked)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, Min, OuterRef, Q, Subquery, Sum
 
 from config.models import Device
 from config.models.devices import DeviceKind
@@ -68,23 +68,16 @@ class Phones:
     current: int
 
 
-def readers(*, issuer: Issuer) -> QuerySet[Device]:
-    """Return the active readers with ``held``, the version each holds (None: never asked).
+def coverage_of(*, issuer: Issuer) -> Coverage:
+    """Return the issuer's newest version and the version each active reader holds, in two queries.
 
     A terminal counts from its first fetch on: most have no reader of their own.
     """
     log = BlacklistDownload.objects.filter(device=OuterRef("pk"), issuer=issuer)
+    reads = Q(kind=DeviceKind.READER) | Q(Exists(log), kind=DeviceKind.TERMINAL)
     newest = Subquery(log.order_by("-at", "-id").values("version")[:1])
-    return (
-        Device.objects.filter(state=Device.State.ACTIVE)
-        .filter(Q(kind=DeviceKind.READER) | Q(Exists(log), kind=DeviceKind.TERMINAL))
-        .annotate(held=newest)
-    )
-
-
-def coverage_of(*, issuer: Issuer) -> Coverage:
-    """Return the issuer's newest version and the version each reader holds, in two queries."""
-    held = readers(issuer=issuer).values_list("held", flat=True)
+    readers = Device.objects.filter(reads, state=Device.State.ACTIVE)
+    held = readers.annotate(held=newest).values_list("held", flat=True)
     return Coverage(
         newest=BlacklistVersion.objects.filter(issuer=issuer).order_by("-version").first(),
         held=sorted(version or 0 for version in held),

@@ -27,7 +27,7 @@ from issuers.models import (
 COMMANDS_SHOWN = 50
 _State = OtaCommand.State
 READS = (DeviceKind.READER, DeviceKind.TERMINAL)
-# Parts of a fleet: what misses a version or a command, the two kinds, what never asked for anything.
+# Parts of a fleet: what misses a version or a command, either kind, what never asked for a thing.
 VIEWS = {
     "behind": Q(kind__in=READS, steps_behind__gt=0) | Q(unheard__gt=0),
     "readers": Q(kind__in=READS),
@@ -96,8 +96,8 @@ def counts_of(rows: QuerySet[Device]) -> dict[str, int]:
 
 def silent_readers(*, issuer: Issuer, since: datetime) -> int:
     """Return how many readers lack the newest version and were last given one before ``since``."""
-    late = fleet_of(issuer=issuer).filter(kind__in=READS, steps_behind__gt=0)
-    return late.filter(Q(held_at=None) | Q(held_at__lt=since)).count()
+    late = Q(kind__in=READS, steps_behind__gt=0) & (Q(held_at=None) | Q(held_at__lt=since))
+    return fleet_of(issuer=issuer).filter(late).count()
 
 
 def commands_to(*, device: Device, issuer: Issuer) -> list[OtaCommand]:

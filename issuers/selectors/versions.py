@@ -47,7 +47,7 @@ def told_by(*, issuer: Issuer, versions: Collection[int]) -> dict[int, Told]:
 
 def _commands(
     issuer: Issuer, versions: Collection[int], field: str, actions: list[OtaCommand.Action]
-) -> QuerySet[BlacklistEntry, tuple[int, int, int]]:
+) -> list[tuple[int, int, int]]:
     version = f"numbers__{field}"
     rows = BlacklistEntry.objects.filter(
         issuer=issuer, commands__action__in=actions, **{f"{version}__in": versions}
@@ -60,7 +60,7 @@ def _commands(
             applied=Count("commands", distinct=True, filter=_APPLIED),
         )
     )
-    return counted.values_list(version, "queued", "applied")
+    return list(counted.values_list(version, "queued", "applied"))
 
 
 def changes_in(*, version: BlacklistVersion) -> tuple[list[BlacklistEntry], list[BlacklistEntry]]:

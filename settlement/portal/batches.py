@@ -10,12 +10,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from config.paging import newest_first
+from config.paging import Page, newest_first
 from config.people.access import SignedInRequest, Tenants, right_required, tenants_with
 from config.roles import Right
 from settlement.models import Batch, BatchRecord
 from settlement.portal import filters, words
 from settlement.selectors import uploads
+from settlement.selectors.uploads import Looked
+from settlement.selectors.visible import sees_whole
 
 RECORDS_SHOWN: Final = 100
 VIEWS: Final = {
@@ -78,9 +80,7 @@ def batch(request: HttpRequest, reference: str) -> HttpResponse:
     """Show one upload: its digest and chain, the list versions held, the verdict on each record."""
     tenants = _tenants(request)
     looked = uploads.look_at(tenants=tenants, reference=reference)
-    page = newest_first(
-        rows=looked.records, request=request, size=RECORDS_SHOWN
-    )
+    page = _page(request, looked)
     row = looked.batch
     context = _told(row) | {
         "batch": row,
@@ -104,6 +104,30 @@ def batch_content(request: HttpRequest, reference: str) -> HttpResponse:
     )
 
 
+def _page(request: HttpRequest, looked: Looked) -> Page[BatchRecord]:
+    """Return the records that ``?after=<index>`` or ``?before=<index>`` asks for, in order."""
+    after, before = (_index(request.GET.get(name, "")) for name in ("after", "before"))
+    size = RECORDS_SHOWN
+    if before is not None:
+        found = list(looked.records.filter(index__lt=before).order_by("-index")[: size + 1])[::-1]
+        above, below, found = len(found) > size, True, found[-size:]
+    else:
+        rows = looked.records if after is None else looked.records.filter(index__gt=after)
+        found = list(rows[: size + 1])
+        above, below, found = after is not None, len(found) > size, found[:size]
+    count = looked.batch.record_count if looked.whole else looked.records.count()
+    return Page(
+        rows=found,
+        previous=f"?before={found[0].index}" if found and above else "",
+        next=f"?after={found[-1].index}" if found and below else "",
+        says=_("%(count)s in all") % {"count": f"{count:,}"},
+    )
+
+
+def _index(typed: str) -> int | None:
+    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else None
+
+
 def _tenants(request: HttpRequest) -> Tenants:
     return tenants_with(user=cast("SignedInRequest", request).user, right=Right.SEE_BATCHES)
 
@@ -117,7 +141,7 @@ def _told(batch: Batch) -> dict[str, Any]:
 
 
 def _row(batch: Batch, tenants: Tenants) -> Row:
-    whole = uploads.sees_whole(batch, tenants=tenants)
+    whole = sees_whole(batch, tenants=tenants)
     told = _told(batch)
     return Row(
         batch=batch,
@@ -132,7 +156,7 @@ def _row(batch: Batch, tenants: Tenants) -> Row:
 def _record(record: BatchRecord, batch: Batch, tenants: Tenants) -> Record:
     payment = record.payment
     theirs = payment is not None and (
-        payment.merchant_id == batch.merchant_id or not uploads.sees_whole(batch, tenants=tenants)
+        payment.merchant_id == batch.merchant_id or not sees_whole(batch, tenants=tenants)
     )
     return Record(
         record=record,
@@ -141,5 +165,3 @@ def _record(record: BatchRecord, batch: Batch, tenants: Tenants) -> Record:
         reason=words.reason_of(record),
         payment=payment.reference if payment and (theirs or tenants.everything) else "",
     )
-
-

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from config import events, money
+from config import money
 from config.paging import newest_first
 from config.people.access import right_required
 from config.portal.home import Tile
@@ -55,17 +55,14 @@ def payment_live(request: HttpRequest) -> HttpResponse:
         return choose(request, page="payment-live")
     asked, at = _asked(request), timezone.now()
     # The number is read before the rows: what happens between the two comes once more, not never.
-    head = events.head(scope=shop.reference)
-    page = newest_first(
-        rows=sales.sales_of(merchant=shop, asked=asked, at=at), request=request
-    )
     today = sales.today_so_far(merchant=shop, at=at)
+    page = newest_first(rows=sales.sales_of(merchant=shop, asked=asked, at=at), request=request)
     context = _toolbar(request, shop, asked, today) | {
         "merchant": shop,
         "page": page,
         "rows": [row_of(payment) for payment in page.rows],
         "tiles": _tiles(today),
-        "head": head,
+        "head": today.head,
         "socket": f"{settings.SOCKETS_ORIGIN}/ws/v1/merchant/payments?merchant={shop.reference}",
         "narrowed": asked != Asked(),
         "later_page": bool(page.previous),
@@ -149,13 +146,12 @@ def _day(typed: str) -> date | None:
 
 
 def _toolbar(request: HttpRequest, shop: Merchant, asked: Asked, today: Today) -> dict[str, Any]:
-    readers = sales.readers_of(merchant=shop)
     counts = {"today": sum(taken.sales for taken in today.taken)}
     chips = []
     if asked.day:
         chips.append(filters.chip(request, "day", _("Day"), asked.day.isoformat()))
     if asked.device:
-        name = dict(readers).get(asked.device, asked.device)
+        name = dict(today.devices).get(asked.device, asked.device)
         chips.append(filters.chip(request, "device", _("Reader"), name))
     narrowed = bool(asked.typed or asked.day or asked.device)
     return {
@@ -163,7 +159,7 @@ def _toolbar(request: HttpRequest, shop: Merchant, asked: Asked, today: Today) -
             request, labels=VIEWS, current=asked.view, counts={} if narrowed else counts
         ),
         "chips": chips,
-        "readers": [(ref, name, ref == asked.device) for ref, name in readers],
+        "readers": [(ref, name, ref == asked.device) for ref, name in today.devices],
         "day": asked.day,
         "typed": asked.typed,
         "kept_by_search": filters.kept(request, "merchant", "view", "day", "device"),
@@ -190,7 +186,7 @@ def _tiles(today: Today) -> list[Tile]:
         Tile(
             label=_("Queued on readers"),
             value=f"{today.queued:,}" if today.telling else None,
-            note=queued % {"telling": today.telling, "readers": today.readers},
+            note=queued % {"telling": today.telling, "readers": today.active},
         )
     )
     refused = _("refused in %(days)s days: %(refused)s")

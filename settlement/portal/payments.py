@@ -72,9 +72,9 @@ def _batch(entries: list[Entry]) -> tuple[str, int] | None:
 
 
 def _api(row: Payment) -> dict[str, str]:
-    """Return the payment as the API tells it to the shop's server, and the call that asks for it."""
+    """Return the payment as the shop's server hears of it, and the call that asks for it."""
     address = settings.ORIGIN + reverse("api-merchant-payment", args=[row.reference])
     return {
         "json": json.dumps(as_told(row), indent=2),
-        "curl": f"curl -H \"Authorization: Bearer $PAYDESK_API_KEY\" \\\n  {address}",
+        "curl": f'curl -H "Authorization: Bearer $PAYDESK_API_KEY" \\\n  {address}',
     }

@@ -1,3 +1,16 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from settlement.portal import batches, days, live, payments, places, search
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("merchant/payments", live.payment_live, name="payment-live"),
+    path("merchant/payments/rows", live.payment_rows, name="payment-rows"),
+    path("merchant/payments/figures", live.payment_tiles, name="payment-tiles"),
+    path("merchant/payments/shops", places.payment_shops, name="payment-shops"),
+    path("merchant/days", days.merchant_days, name="merchant-days"),
+    path("payments/<str:reference>", payments.payment, name="payment"),
+    path("batches", batches.batch_list, name="batch-list"),
+    path("batches/<str:reference>", batches.batch, name="batch"),
+    path("batches/<str:reference>/content", batches.batch_content, name="batch-content"),
+    path("search", search.search, name="search"),
+]

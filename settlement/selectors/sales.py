@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from config import events
+from config.models import Device, EventHead
 from merchants.models import Equipment, Merchant
 from settlement.models import Batch, MerchantDay, Payment
 from settlement.rules.sheet import business_date
@@ -62,10 +64,12 @@ class Today:
     """A shop's business day so far, what its readers still hold, and its uploads."""
 
     day: date
+    head: int  # the number of the shop's newest event
     taken: list[Taken]
-    queued: int  # records, as the readers last said
-    readers: int
-    telling: int  # of those, how many ever said
+    devices: list[tuple[str, str]]  # reference and name, by name
+    active: int
+    telling: int  # of the active ones, how many ever said what they hold
+    queued: int  # records, as they last said
     posting: int
     refused: int  # in the last REFUSED_DAYS
 
@@ -128,24 +132,50 @@ def _fitting(
     return frozenset(taken.values_list("pk", flat=True))
 
 
-def readers_of(*, merchant: Merchant) -> list[tuple[str, str]]:
-    """Return reference and name of the shop's readers and terminals, by name."""
-    rows = Equipment.objects.filter(merchant=merchant).order_by("device__name", "pk")
-    return list(rows.values_list("device__reference", "device__name"))
-
-
 def today_so_far(*, merchant: Merchant, at: datetime) -> Today:
-    """Return what the shop took today, with its trend, and what is still on its way; 3 queries."""
+    """
+    Return what the shop took today, with its trend, and what is still on its way; 3 queries.
+
+    ``head`` is read first: of what happens meanwhile, nothing is missed by asking what came after.
+    """
     day = today_of(merchant=merchant, at=at)
-    devices = Equipment.objects.filter(merchant=merchant, device__state="ACTIVE").aggregate(
-        queued=Sum("unsent_count", default=0), readers=Count("pk"), telling=Count("unsent_count")
+    head, posting, refused = _standing(merchant, since=at - timedelta(days=REFUSED_DAYS))
+    devices = list(
+        Equipment.objects.filter(merchant=merchant)
+        .select_related("device")
+        .order_by("device__name", "pk")
     )
-    since = at - timedelta(days=REFUSED_DAYS)
-    batches = Batch.objects.filter(merchant=merchant).aggregate(
-        posting=Count("pk", filter=Q(state=Batch.State.RECEIVED)),
-        refused=Count("pk", filter=Q(state=Batch.State.REFUSED, received_at__gte=since)),
+    active = [item for item in devices if item.device.state == Device.State.ACTIVE]
+    told = [item.unsent_count for item in active if item.unsent_count is not None]
+    return Today(
+        day=day,
+        head=head,
+        taken=_taken(merchant, day),
+        devices=[(item.device.reference, item.device.name) for item in devices],
+        active=len(active),
+        telling=len(told),
+        queued=sum(told),
+        posting=posting,
+        refused=refused,
     )
-    return Today(day=day, taken=_taken(merchant, day), **devices, **batches)
+
+
+def _standing(merchant: Merchant, *, since: datetime) -> tuple[int, int, int]:
+    """Return the shop's newest event number, its batches that wait and those refused ``since``."""
+    counted = Batch.objects.filter(merchant=OuterRef("pk")).order_by().values("merchant")
+    counted = counted.annotate(n=Count("pk"))
+    waiting = counted.filter(state=Batch.State.RECEIVED)
+    refused = counted.filter(state=Batch.State.REFUSED, received_at__gte=since)
+    head = EventHead.objects.filter(scope=OuterRef("reference")).values("seq")
+    return (
+        Merchant.objects.filter(pk=merchant.pk)
+        .values_list(
+            Coalesce(Subquery(head), 0),
+            Coalesce(Subquery(waiting.values("n")), 0),
+            Coalesce(Subquery(refused.values("n")), 0),
+        )
+        .get()
+    )
 
 
 def _taken(merchant: Merchant, day: date) -> list[Taken]:
@@ -173,3 +203,12 @@ def _taken_in(currency: str, rows: list[MerchantDay], first: date) -> Taken:
         reversals=reversals,
         trend=trend if any(trend) else [],
     )
+
+
+def days_of(*, merchant: Merchant, month: date) -> list[MerchantDay]:
+    """Return the days with sales in the month that begins on ``month``, newest first."""
+    end = (month + timedelta(days=31)).replace(day=1)
+    rows = MerchantDay.objects.filter(
+        merchant=merchant, business_date__gte=month, business_date__lt=end
+    )
+    return list(rows.order_by("-business_date", "channel", "currency"))

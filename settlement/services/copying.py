@@ -5,7 +5,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, models
-from psycopg import sql
 
 if TYPE_CHECKING:
     from django.db.models.options import Options
@@ -35,13 +34,12 @@ def insert(
     :raises IntegrityError: a unique or check constraint refuses a row; nothing was inserted
     """
     columns, types = _columns(model, tuple(fields))
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
-        sql.Identifier(_options(model).db_table), sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
+    quoted = connection.ops.quote_name
+    table, named = quoted(_options(model).db_table), ", ".join(map(quoted, columns))
     with (
         connection.wrap_database_errors,
         connection.cursor() as cursor,
-        cursor.copy(statement) as copy,
+        cursor.copy(f"COPY {table} ({named}) FROM STDIN (FORMAT BINARY)") as copy,
     ):
         copy.set_types(types)
         for row in rows:

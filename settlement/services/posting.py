@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Final
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Exists, OuterRef, Q
 
 from config import references
 from config.models import Alert
@@ -126,7 +127,8 @@ SELECT mine.id FROM settlement_batch mine
         AND before.state = 'RECEIVED' AND before.id <> ALL(%s))
 """
 _GIVE_BACK = """
-UPDATE settlement_batch SET leased_until = NULL, attempts = attempts - 1 WHERE id = ANY(%s)
+UPDATE settlement_batch SET leased_until = NULL, attempts = GREATEST(attempts - 1, 0)
+ WHERE id = ANY(%s)
 """
 
 
@@ -153,9 +155,12 @@ RETURNING b.id
 
 @transaction.atomic
 def _claim_again(*, at: datetime) -> list[int]:
-    """Take on the oldest batch whose lease ran out, alone; tell someone when it keeps failing."""
-    due = Batch.objects.filter(state=Batch.State.RECEIVED, leased_until__lte=at)
-    batch = due.order_by("pk").select_for_update(skip_locked=True, of=("self",)).first()
+    """Take on the least tried batch whose lease ran out, alone; tell of one that keeps failing."""
+    waiting = Batch.objects.filter(state=Batch.State.RECEIVED)
+    before = waiting.filter(device=OuterRef("device"), sequence__lt=OuterRef("sequence"))
+    due = waiting.filter(Q(leased_until=None) | Q(leased_until__lte=at), ~Exists(before))
+    tried = due.filter(attempts__gt=0).order_by("attempts", "pk")
+    batch = tried.select_for_update(skip_locked=True, of=("self",)).first()
     if batch is None:
         return []
     wait_s = _LEASE_S * 2 ** min(batch.attempts, _DOUBLINGS_MAX)

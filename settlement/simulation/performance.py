@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from config.audit import Actor
+from config.wire import b64
 from issuers.models import Credential
 from issuers.selectors import card_of
 from issuers.services import blacklist
@@ -196,7 +197,7 @@ class Performance:
             self._outcome.listings.append(
                 Listing(
                     card=token,
-                    serials=frozenset(bytes(serial).hex() for serial in listed),
+                    serials=frozenset(b64.encode(bytes(serial)) for serial in listed),
                     added_in=done.version,
                     removed_in=None,
                 )

@@ -15,10 +15,9 @@ from config.wire import b64, durable
 from config.wire.client import PortalUnreachable, enrol
 from config.wire.keys import SigningKey
 from config.wire.trust import TrustList
-from settlement.simulation import orders
 from settlement.simulation.device import Connection
 from settlement.simulation.journal import Journal
-from settlement.simulation.orders import Answer
+from settlement.simulation.orders import UNREACHABLE, Answer, Order, serve
 from wallets.devices import tap
 from wallets.devices.credential import Offer
 from wallets.devices.phone import Phone
@@ -99,7 +98,7 @@ class SimulatedPhone:
                 handled = portal.pull_commands(at=at)
             except PortalUnreachable:
                 self._journal.note(
-                    "poll", result=orders.UNREACHABLE, start=began, phone=self._number, at=at
+                    "poll", result=UNREACHABLE, start=began, phone=self._number, at=at
                 )
                 raise
             marks = self._marks(phone)
@@ -116,7 +115,7 @@ class SimulatedPhone:
         return {"count": count}
 
     def pay(self, *, tap_number: int, card: str, port: int, at: int) -> Answer:
-        """Tap ``card`` at the reader that listens on ``port``; a frozen card opens no connection."""
+        """Tap ``card`` at the reader listening on ``port``; a frozen one opens no connection."""
         return self._tapped(tap.pay, tap_number, card, port, at)
 
     def void(self, *, tap_number: int, card: str, port: int, at: int) -> Answer:
@@ -172,12 +171,12 @@ class Pockets:
         self._journal = Journal(folder / f"{name}.jsonl")
         self._phones: dict[int, SimulatedPhone] = {}
 
-    def orders(self) -> dict[str, orders.Order]:
+    def orders(self) -> dict[str, Order]:
         """Return what the conductor may order."""
         names = ("resume", "enrol", "network", "certify", "poll", "send_copies", "pay", "void")
         return {name: self._order(name) for name in names}
 
-    def _order(self, name: str) -> orders.Order:
+    def _order(self, name: str) -> Order:
         def carry_out(*, phone: int, **words: Any) -> Answer:
             answer: Answer = getattr(self._phone(phone), name)(**words)
             return answer
@@ -197,7 +196,7 @@ def main() -> None:
     """Run the phones until their pipe is closed."""
     folder, name, origin = sys.argv[1:4]
     pockets = Pockets(folder=Path(folder), name=name, origin=origin)
-    orders.serve(orders=pockets.orders(), threads=_THREADS)
+    serve(orders=pockets.orders(), threads=_THREADS)
 
 
 if __name__ == "__main__":

@@ -159,7 +159,9 @@ def _taps(
     random: Random, cards: tuple[int, ...], readers: int, rounds: int, acts: tuple[Act, ...]
 ) -> Iterator[Tap]:
     """Let each phone pay at one reader at most in a round; a blocked card is tried again soon."""
-    tried = {(act.round + wait, act.phone): act.card for act in acts if act.reason for wait in (1, 2)}
+    tried = {
+        (act.round + wait, act.phone): act.card for act in acts if act.reason for wait in (1, 2)
+    }
     for in_round in range(rounds):
         for phone in random.sample(range(len(cards)), len(cards)):
             pays, card = random.random() < _PAYS, random.randrange(cards[phone])

@@ -24,11 +24,11 @@ from merchants.devices.limits import ReaderLimits
 from merchants.devices.portal import ReaderPortal
 from merchants.devices.reader import NotVoidable, Reader
 from merchants.devices.store import Stored
-from settlement.simulation import orders, sabotage
+from settlement.simulation import sabotage
 from settlement.simulation.device import Connection
 from settlement.simulation.journal import Journal
 from settlement.simulation.network import Cut
-from settlement.simulation.orders import Answer
+from settlement.simulation.orders import UNREACHABLE, Answer, Order, serve
 
 _ASK_AGAIN_S: Final = 0.15
 _TAP_BUDGET_S: Final = 5.0
@@ -56,7 +56,7 @@ class SimulatedReader:
         self._listener = socket.create_server(("127.0.0.1", 0))
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def orders(self) -> dict[str, orders.Order]:
+    def orders(self) -> dict[str, Order]:
         """Return what the conductor may order."""
         return {
             "resume": self.resume,
@@ -128,7 +128,7 @@ class SimulatedReader:
                 for issuer in reader.known.trusted.holders:
                     portal.refresh_blacklist(issuer=issuer, at=at)
             except PortalUnreachable:
-                self._journal.note("blacklist", result=orders.UNREACHABLE, start=began)
+                self._journal.note("blacklist", result=UNREACHABLE, start=began)
                 raise
             versions = reader.known.lists.versions()
         self._journal.note("blacklist", result="ok", start=began, at=at, held=versions)
@@ -179,7 +179,7 @@ class SimulatedReader:
                     faults.append("duplicate-upload")
                     answer["same_again"] = self._send_again(answer)
             except PortalUnreachable:
-                self._journal.note("upload", result=orders.UNREACHABLE, start=began, at=at)
+                self._journal.note("upload", result=UNREACHABLE, start=began, at=at)
                 raise
             if cut is not None and answer["state"] != EMPTY:
                 faults.append("interrupted-upload")
@@ -222,7 +222,7 @@ class SimulatedReader:
         return done
 
     def _send_again(self, answer: Answer) -> bool:
-        """Send accepted bytes once more under a new idempotency key; say whether nothing changed."""
+        """Send accepted bytes once more under a new idempotency key; say if nothing changed."""
         assert self._sent is not None, "they were just accepted"
         self._session().post("/reader/batches", body=self._sent)
         told = [{name: entry.get(name) for name in _TOLD} for entry in answer["records"]]
@@ -284,10 +284,12 @@ class SimulatedReader:
         except NotVoidable:
             self._journal.note("tap", result="not_voidable", start=began, tap=number)
             return
-        facts: dict[str, Any] = {"tap": number, "code": outcome.code, "told": outcome.told}
+        facts = {"tap": number, "at": self._at, "held": held, "code": outcome.code}
         if len(self._reader.known.store) > stored_before:
             facts |= _named(self._reader.known.store.records[-1])
-        self._journal.note("tap", result=outcome.state, start=began, at=self._at, held=held, **facts)
+        self._journal.note(
+            "tap", result=outcome.state, start=began, at=self._at, held=held, **facts
+        )
 
     def _log_of(self, number: int) -> Callable[[Mapping[str, object]], None]:
         def log(event: Mapping[str, object]) -> None:
@@ -313,7 +315,7 @@ def main() -> None:
     """Run one reader until its pipe is closed."""
     folder, name, origin = sys.argv[1:4]
     reader = SimulatedReader(folder=Path(folder), name=name, origin=origin)
-    orders.serve(orders=reader.orders(), threads=2)
+    serve(orders=reader.orders(), threads=2)
 
 
 if __name__ == "__main__":

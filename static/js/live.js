@@ -1,8 +1,9 @@
 /* Paydesk live list. The socket is a hint, the database is the truth: a frame or a heartbeat only says up to which seq
    there is something to fetch; the rows always come from the events address, drawn by the server.
 
-   On the .table-box: data-live-socket (address), data-live-events (GET ?after=<seq> answers {html, seq, count, ids}, html
-   being <tr id=… data-order=…> newest first, seq the last one covered), data-live-after (the seq the page was drawn at),
+   On the .table-box: data-live-socket (address), data-live-events (GET ?after=<seq> answers {html, seq, count, ids, head},
+   html being <tr id=… data-order=…> newest first, seq the last one covered, head the newest there is; a row with
+   data-elsewhere only redraws the one that is here), data-live-after (the seq the page was drawn at),
    data-live-more (present: older rows follow on a next page), data-live-hold (present: never insert, as on later pages),
    data-live-signin. data-order is what the list is sorted by, largest first. The box sends live:rows when rows came in,
    which an hx-trigger elsewhere on the page may use. */
@@ -96,7 +97,7 @@
     sheet.innerHTML = page.html;
     [...sheet.content.children].reverse().forEach((row) => {
       const old = document.getElementById(row.id);
-      if (!old && elsewhere(row)) return;
+      if (!old && !held.has(row.id) && ("elsewhere" in row.dataset || elsewhere(row))) return;
       if (old && !paused) { replace(old, row); return; }
       if (!old && !held.has(row.id)) unsaid += 1;
       held.delete(row.id);
@@ -137,13 +138,14 @@
     try {
       const address = new URL(box.dataset.liveEvents, location.href);
       address.searchParams.set("after", after);
-      const answer = await fetch(address, { headers: { Accept: "application/json" }, redirect: "manual", cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+      const answer = await fetch(address, { headers: { Accept: "application/json", "X-Polled": "1" }, redirect: "manual", cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
       if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) { leave(); return; }
       if (!answer.ok) return;
       const page = await answer.json();
       freshAt = Date.now();
       if (page.seq > after) {
         after = page.seq;
+        wanted = Math.max(wanted, page.head ?? 0);
         if (catching) caught += page.count;
         take(page);
         if (wanted > after) gather();

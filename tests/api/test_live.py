@@ -1,14 +1,10 @@
 """Over real HTTP, with the devices' own client: enrol, ask, lose an answer, ask again."""
 
 import os
-import socket
-import subprocess
-import sys
 import time
 
 import httpx
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from config import enrolment
@@ -18,45 +14,17 @@ from config.wire import b64
 from config.wire.client import PortalRefused, PortalSession, discover, enrol
 from config.wire.keys import SigningKey
 from config.wire.trust import PLATFORM, TrustedKey, TrustList
+from tests.api.serving import serving
 from tests.factories.merchants import StoreFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def portal(transactional_db, settings, data_folder):
-    """Return the origin of a portal of the demo's kind, served by the server that production uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    name, options = connection.settings_dict["NAME"], connection.settings_dict["OPTIONS"]
-    host = connection.settings_dict["HOST"] or options.get("host", "")
-    environment = os.environ | {
-        "DATABASE_URL": f"postgresql://portal@/{name}?host={host}",
-        "PAYDESK_DATA_DIR": str(data_folder),
-        "PAYDESK_DEMO": "1",
-    }
-    words = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws"]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "granian", *words, "tests.api.served:application"], env=environment
-    )
-    origin = f"http://127.0.0.1:{port}"
-    try:
-        _until_it_answers(origin)
+@pytest.fixture(scope="module")
+def portal(django_db_setup, data_folder):
+    """Return the origin of a portal as the demo's, under the server that production uses."""
+    with serving("tests.api.served:application", data_folder=data_folder) as origin:
         yield origin
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-def _until_it_answers(origin, within_s=20):
-    deadline = time.monotonic() + within_s
-    while True:
-        try:
-            return httpx.get(origin + "/healthz")
-        except httpx.TransportError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
 
 
 @pytest.fixture

@@ -59,8 +59,8 @@ def cards(count):
         for _ in held
     )
     credentials = Credential.objects.bulk_create(
-        _credential(number, card, phone, key, profile, signer)
-        for number, (card, phone, key) in enumerate(zip(rows, phones, held, strict=True))
+        _credential(number, *each, profile=profile, signer=signer)
+        for number, each in enumerate(zip(rows, phones, held, strict=True))
     )
     return [
         settlement.CardOnPhone(card=card, credential=credential, key=key, phone=phone)
@@ -68,7 +68,7 @@ def cards(count):
     ]
 
 
-def _credential(number, card, phone, key, profile, signer):
+def _credential(number, card, phone, key, *, profile, signer):
     serial = os.urandom(8)
     certificate = CardCertificate(
         issuer=card.issuer.reference,

@@ -68,7 +68,7 @@ def code_at(at, seed=SEED):
 
 
 def signed_in(user, client=None):
-    """Return a browser ``user`` is signed in with, both factors given, without walking the pages."""
+    """Return a browser ``user`` is signed in with, both factors given."""
     client = client or Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     factor = Authenticator.objects.filter(user=user, confirmed=True).first()

@@ -95,7 +95,7 @@ class Portal:
             f"--- {log.name}\n{log.read_text(errors='replace')[-2500:]}"
             for log in sorted((self.data / "logs").glob("*.log"))
         ]
-        return "\n".join([*self.said, *ends])
+        return "\n".join([*self.said, *ends, f"--- /healthz\n{self.health()}"])
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Mission §1: a listed card, and only that card, stops; at its phone first, at every reader next."""
+"""Mission §1: a listed card stops, and it alone: at its phone, and at every fresh reader."""
 
 from config.wire import b64
 from issuers.wire import Action, Command

@@ -35,7 +35,7 @@ class TestRequestId:
     def test_any_other_is_replaced(self, client, sent):
         answer = client.get(reverse("sign-in"), headers={"X-Request-Id": sent})
 
-        assert re.fullmatch(r"[0-9a-f]{32}", answer["X-Request-Id"])
+        assert re.fullmatch(r"[a-z]{24}", answer["X-Request-Id"])
 
     def test_an_error_page_shows_it(self, client):
         answer = client.get("/no/such/page", headers={"X-Request-Id": "till-7.2026_x"})
@@ -153,3 +153,14 @@ class TestTenantsWith:
 def test_require_refuses_a_request_without_a_membership(rf):
     with pytest.raises(Forbidden):
         require(request=rf.get("/"), right=Right.SEE_AUDIT)
+
+
+def test_a_one_time_token_is_not_written_to_the_log(client, caplog):
+    from config.logs import without_secrets
+    from config.people import tokens
+
+    token, _hash = tokens.new()
+    client.get(reverse("accept-invitation", args=[token]))
+
+    paths = [record.msg["path"] for record in caplog.records if isinstance(record.msg, dict)]
+    assert [without_secrets(path) for path in paths] == ["/invitation/once_[redacted]"]

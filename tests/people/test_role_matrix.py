@@ -152,9 +152,22 @@ def test_whatever_a_menu_shows_opens(role, tenant_of, settings, whole_house):
     browser = signed_in(person)
     shown = nav.groups(user=person, membership=person.memberships.get(), path="/")
 
-    found = {item.url: browser.get(item.url).status_code for g in shown for item in g.items}
+    asked = [item.url for group in shown for item in group.items]
+    found = {url: browser.get(url, follow=True).status_code for url in asked}
 
-    assert found == dict.fromkeys(found, 200)
+    assert found == dict.fromkeys(asked, 200)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_first_page_of_each_role_takes_few_queries(
+    role, tenant_of, whole_house, django_assert_max_num_queries
+):
+    browser = signed_in(member(role, tenant_of(role)))
+
+    with django_assert_max_num_queries(24):
+        page = browser.get(reverse("home"))
+
+    assert page.status_code == 200
 
 
 def test_a_role_without_a_membership_sees_only_oneself(merchant):

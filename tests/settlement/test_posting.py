@@ -139,9 +139,7 @@ def test_a_listed_card_stays_listed_once_for_two_disputes(till, card, noon):
 
 
 def test_1_14_a_sale_in_the_exposure_window_is_the_issuers_loss(till, card, noon):
-    blacklist.block(
-        card=card.card, reason="LOST", at=noon - timedelta(minutes=1), actor=SYSTEM
-    )
+    blacklist.block(card=card.card, reason="LOST", at=noon - timedelta(minutes=1), actor=SYSTEM)
     till.upload(card.sale(till, 4000))
 
     post(noon)

@@ -1,0 +1,1 @@
+perform = None
