@@ -1,4 +1,4 @@
-"""Plain clients of the API: httpx into the WSGI application, requests signed as devices sign them."""
+"""Plain clients of the API: httpx into the WSGI application, signed as devices sign."""
 
 import os
 import time

@@ -53,6 +53,18 @@ class Schema(AutoSchema):
         )
         return [*declared, header]
 
+    def get_operation_id(self) -> str:
+        """Return app, view and method: unique, and stable when an address changes."""
+        return f"{_app_of(type(self.view))}{type(self.view).__name__}{self.method.title()}"
+
+    def get_serializer_name(self, serializer: Any, direction: str) -> str:
+        """Return app and class, for two apps may each have a ``PaymentsAnswer``."""
+        return f"{_app_of(type(serializer)).title()}{type(serializer).__name__}"
+
+
+def _app_of(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
+
 
 class DeviceSignatureScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """OpenAPI has no scheme for RFC 9421: the two headers are named and described."""

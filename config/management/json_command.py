@@ -13,7 +13,7 @@ from config.refusals import Refused
 
 
 class JsonCommand(BaseCommand):
-    """A command whose ``answer`` is an object: printed as JSON with ``--json``, else line by line."""
+    """A command whose ``answer`` is an object: JSON with ``--json``, else line by line."""
 
     requires_system_checks: list[str] = []
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from config.people import memberships, profiles, recovery_codes, second_factor, sessions, tenants
 from config.people.access import SignedInRequest, actor_of
+from config.portal import browsers
 from config.portal.forms import ProfileForm
 
 THEME_LASTS_S = 365 * 86400
@@ -49,7 +50,8 @@ def profile(request: HttpRequest) -> HttpResponse:
 def session_list(request: HttpRequest) -> HttpResponse:
     """List the browsers the person is signed in with."""
     rows = sessions.sessions_visible_to(cast("SignedInRequest", request).user)
-    told = {"rows": rows, "here": request.session.session_key}
+    listed = [(row, browsers.name_of(row.agent)) for row in rows]
+    told = {"listed": listed, "here": request.session.session_key}
     return render(request, "account/sessions.html", told)
 
 

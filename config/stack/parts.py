@@ -45,7 +45,7 @@ def _static() -> list[Part]:
         Part(name="format", commands=((*ruff, "format", "--check", "."),), may_take_s=10),
         Part(name="types", commands=((PYTHON, "-m", "mypy", "."),), may_take_s=120),
         Part(name="contracts", commands=((str(SCRIPTS / "lint-imports"),),), may_take_s=20),
-        Part(name="templates", commands=((*djlint, "--check"), (*djlint, "--lint")), may_take_s=30),
+        Part(name="templates", commands=((*djlint, "--lint"),), may_take_s=30),
         Part(
             name="migrations",
             commands=((*manage, "makemigrations", "--check", "--dry-run"),),

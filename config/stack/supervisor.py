@@ -108,7 +108,7 @@ class Supervisor:
                 self._give_up(kept, f"{name} cannot be started. {error}")
                 return
             if self._stopping:
-                return
+                return  # type: ignore[unreachable]  # another task sets it
             lived_s, kept.deaths = time.monotonic() - began, kept.deaths + 1
             quick_deaths = quick_deaths + 1 if lived_s < patience.quick_s else 1
             if quick_deaths >= patience.quick_deaths_max:

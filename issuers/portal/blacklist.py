@@ -135,13 +135,11 @@ def _toolbar(request: HttpRequest, *, view: str, counts: dict[str, int]) -> dict
         "lifted": _("Lifted"),
         "all": _("All"),
     }
+    names = {"reason": _("Reason"), "since": _("Since")}
     values = {"reason": words.reasons(), "since": days}
     return {
         "tabs": filters.tabs_of(request, labels, counts, view),
-        "chips": filters.chips_of(request, {"reason": _("Reason"), "since": _("Since")}, values),
-        "choices": [
-            filters.choice(request, "reason", _("Any reason"), values["reason"]),
-            filters.choice(request, "since", _("Any time"), values["since"]),
-        ],
-        "kept": filters.kept(request, "view", "sort"),
+        "chips": filters.chips_of(request, names, values),
+        "offers": filters.offers_of(request, names, values),
+        "kept": filters.kept(request, "view", "sort", "reason", "since"),
     }

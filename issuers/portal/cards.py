@@ -53,7 +53,7 @@ def card_list(request: HttpRequest, issuer: str) -> HttpResponse:
         "frozen": _("Frozen by owner"),
         "closed": _("Closed"),
     }
-    values = {"programme": named}
+    chosen, values = {"programme": _("Programme")}, {"programme": named}
     context = {
         "issuer": row,
         "page": page,
@@ -67,10 +67,10 @@ def card_list(request: HttpRequest, issuer: str) -> HttpResponse:
             for card in page.rows
         ],
         "tabs": filters.tabs_of(request, labels, {}, view),
-        "chips": filters.chips_of(request, {"programme": _("Programme")}, values),
-        "choices": [filters.choice(request, "programme", _("Any programme"), named)],
+        "chips": filters.chips_of(request, chosen, values),
+        "offers": filters.offers_of(request, chosen, values),
         "asked": asked,
-        "kept": filters.kept(request, "view", "sort"),
+        "kept": filters.kept(request, "view", "sort", "programme"),
         "may_issue": offers(request, Right.ISSUE_CARDS),
     }
     return render(request, "issuers/card_list.html", context)
@@ -91,7 +91,16 @@ def card_page(request: HttpRequest, issuer: str, card: str) -> HttpResponse:
         "kind": words.kinds()[held.programme.kind],
         "dossier": dossier,
         "position": _position(held.account),
-        "credentials": [_on_phone(credential, at) for credential in dossier.credentials],
+        "carried": [
+            _on_phone(credential, at)
+            for credential in dossier.credentials
+            if credential.state == Credential.State.ACTIVE
+        ],
+        "replaced": [
+            credential
+            for credential in dossier.credentials
+            if credential.state == Credential.State.RETIRED
+        ],
         "commands": _told(dossier),
         "entries": _listings(dossier),
         "block_form": BlockForm(auto_id="block-%s"),
@@ -158,17 +167,23 @@ def _position(account: Account) -> dict[str, Any]:
 def _on_phone(credential: Credential, at: datetime) -> dict[str, Any]:
     """Return a credential with the counters its phone last stated, as shares of its limits."""
     counter = getattr(credential, "shadow_counter", None)
-    spent = counter.amount_minor if counter else 0
-    cap = credential.cumulative_cap_minor
+    currency, cap = credential.card.account.currency, credential.cumulative_cap_minor
+    left = max(cap - (counter.amount_minor if counter else 0), 0)
+    most = credential.profile.upper_uses
+    uses_left = max(most - (counter.uses if counter else 0), 0)
     return {
         "credential": credential,
         "mark": words.of_credential(credential, at=at),
         "counter": counter,
-        "left_minor": max(cap - spent, 0),
-        "cap_minor": cap,
-        "tone": "warn" if (cap - spent) * 10 < cap else "",
-        "uses": counter.uses if counter else 0,
-        "uses_left": max(credential.profile.upper_uses - (counter.uses if counter else 0), 0),
+        "left_minor": left,
+        "left": _("%(amount)s left offline") % {"amount": money.text(left, currency)},
+        "of": _("of %(amount)s %(currency)s")
+        % {"amount": money.text(cap, currency), "currency": currency},
+        "tone": "warn" if left * 10 < cap else "",
+        "uses_left": uses_left,
+        "uses_words": _("%(count)s uses left") % {"count": uses_left},
+        "uses_of": _("of %(count)s") % {"count": most},
+        "uses_tone": "warn" if counter and counter.uses >= credential.profile.lower_uses else "",
     }
 
 

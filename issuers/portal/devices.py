@@ -1,6 +1,6 @@
 """Devices: phones and readers, what each holds, how far it is behind, and another try."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +24,7 @@ from issuers.portal.places import issuer_for, offers
 from issuers.selectors import fleet
 from issuers.services import offering
 from issuers.services.offering import NothingToOffer
+from merchants.models import Merchant
 from wallets.selectors.holders import devices_found, names_of
 
 SORTS = {"device": "name", "enrolled": "enrolled_at"}
@@ -65,7 +66,7 @@ def device_list(request: HttpRequest, issuer: str) -> HttpResponse:
     context = {
         "issuer": row,
         "page": page,
-        "lines": lines_of(page.rows, at=timezone.now()),
+        "lines": lines_of(page.rows, at=timezone.now(), owners=_owners(page.rows)),
         "owners": True,
         "counts": counts,
         "tabs": filters.tabs_of(request, labels, counts, view),
@@ -82,7 +83,7 @@ def device_list(request: HttpRequest, issuer: str) -> HttpResponse:
 def device_page(request: HttpRequest, issuer: str, device: str) -> HttpResponse:
     row = issuer_for(request, issuer, Right.SEE_CARDS)
     found = get_object_or_404(fleet.fleet_of(issuer=row), reference=device)
-    line = lines_of([found], at=timezone.now())[0]
+    line = lines_of([found], at=timezone.now(), owners=_owners([found]))[0]
     context = {
         "issuer": row,
         "device": found,
@@ -117,6 +118,14 @@ def device_offer(request: HttpRequest, issuer: str, device: str) -> HttpResponse
     return redirect("issuer-device", issuer=row.reference, device=found.reference)
 
 
+def _owners(devices: Sequence[Device]) -> dict[str, str]:
+    """Return the names of those who hold the phones and of the merchants with the readers."""
+    phones = {row.owner for row in devices if row.kind == DeviceKind.PHONE}
+    readers = {row.owner for row in devices} - phones
+    shops = Merchant.objects.filter(reference__in=readers).values_list("reference", "name")
+    return names_of(references=phones) | (dict(shops) if readers else {})
+
+
 def _hint(device: Device) -> None:
     """Wake the phone's socket; a hint that fails is made up for by the worker's next push."""
     layer = get_channel_layer()
@@ -126,14 +135,15 @@ def _hint(device: Device) -> None:
         log.warning("hint_failed", device=device.reference)
 
 
-def lines_of(devices: Sequence[Device], *, at: datetime) -> list[Line]:
-    """Return rows of ``selectors.fleet`` as pages show them."""
+def lines_of(
+    devices: Sequence[Device], *, at: datetime, owners: Mapping[str, str] | None = None
+) -> list[Line]:
+    """Return rows of ``selectors.fleet`` as pages show them; ``owners``: names by reference."""
     kinds = {
         DeviceKind.PHONE.value: _("Phone"),
         DeviceKind.READER.value: _("Reader"),
         DeviceKind.TERMINAL.value: _("Terminal"),
     }
-    names = names_of(references={device.owner for device in devices})
     lines = []
     for device in devices:
         state, action = device.last_state, device.last_action  # type: ignore[attr-defined]
@@ -145,7 +155,7 @@ def lines_of(devices: Sequence[Device], *, at: datetime) -> list[Line]:
                 reads=device.kind != DeviceKind.PHONE,
                 action=words.actions()[action] if action else "",
                 command=words.of_delivery(state) if state else None,
-                owner=names.get(device.owner, device.owner),
+                owner=(owners or {}).get(device.owner, device.owner),
             )
         )
     return lines

@@ -3,16 +3,17 @@
 from collections import Counter
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from config.paging import newest_first
 from config.people.access import right_required
+from config.refusals import NotFound
 from config.roles import Right
-from issuers.models import BlacklistEntry, BlacklistVersion, Issuer
+from issuers.models import BlacklistVersion, Issuer
 from issuers.portal import charts, words
 from issuers.portal.devices import Line, lines_of
 from issuers.portal.places import issuer_for, offers
@@ -20,7 +21,6 @@ from issuers.selectors import coverage, fleet, versions
 from issuers.selectors.coverage import Coverage, Waiting
 from issuers.services import blacklist
 
-VERSIONS_SHOWN = 20
 LAGGARDS_SHOWN = 5
 OLDER_SHOWN = 2
 COSE = "application/cose"
@@ -32,8 +32,6 @@ def distribution(request: HttpRequest, issuer: str) -> HttpResponse:
     row = issuer_for(request, issuer, Right.SEE_BLACKLIST)
     covered = coverage.coverage_of(issuer=row)
     waiting = coverage.waiting_of(issuer=row, at=timezone.now())
-    page = newest_first(rows=versions.of_issuer(issuer=row), request=request, size=VERSIONS_SHOWN)
-    told = versions.told_by(issuer=row, versions=[published.version for published in page.rows])
     context = {
         "issuer": row,
         "covered": covered,
@@ -42,16 +40,6 @@ def distribution(request: HttpRequest, issuer: str) -> HttpResponse:
         "waiting": waiting,
         "by_version": _by_version(covered),
         "by_age": _by_age(waiting),
-        "page": page,
-        "lines": [
-            {
-                "version": published,
-                "holding": covered.holding(published.version),
-                "told": told.get(published.version, versions.Told()),
-                "digest": bytes(published.digest).hex(),
-            }
-            for published in page.rows
-        ],
         "version_heads": (_("Version"), _("Readers")),
         "age_heads": (_("Age"), _("Commands")),
         "laggards": _laggards(row),
@@ -62,13 +50,31 @@ def distribution(request: HttpRequest, issuer: str) -> HttpResponse:
 
 @right_required(Right.SEE_BLACKLIST)
 @require_GET
+def version_list(request: HttpRequest, issuer: str) -> HttpResponse:
+    row = issuer_for(request, issuer, Right.SEE_BLACKLIST)
+    covered = coverage.coverage_of(issuer=row)
+    page = newest_first(rows=versions.of_issuer(issuer=row), request=request)
+    told = versions.told_by(issuer=row, versions=[version.version for version in page.rows])
+    lines = [
+        {
+            "version": version,
+            "holding": covered.holding(version.version),
+            "told": told.get(version.version, versions.Told()),
+            "digest": bytes(version.digest).hex(),
+        }
+        for version in page.rows
+    ]
+    context = {"issuer": row, "covered": covered, "page": page, "lines": lines}
+    return render(request, "issuers/version_list.html", context)
+
+
+@right_required(Right.SEE_BLACKLIST)
+@require_GET
 def version_page(request: HttpRequest, issuer: str, version: int) -> HttpResponse:
     row = issuer_for(request, issuer, Right.SEE_BLACKLIST)
     published = _version(row, version)
     covered = coverage.coverage_of(issuer=row)
     holding = covered.holding(version)
-    older, newer = versions.neighbours_of(version=published)
-    added, removed = versions.changes_in(version=published)
     context = {
         "issuer": row,
         "version": published,
@@ -82,11 +88,11 @@ def version_page(request: HttpRequest, issuer: str, version: int) -> HttpRespons
             age=timezone.now() - published.published_at,
         ),
         "files": versions.files_of(version=published),
-        "older": older,
-        "newer": newer,
         "digest": bytes(published.digest).hex(),
-        "changes": [_change(entry, added=True) for entry in added]
-        + [_change(entry, added=False) for entry in removed],
+        "changes": [
+            (entry, words.reasons()[entry.reason])
+            for entry in versions.changes_in(version=published)
+        ],
         "may_see_cards": offers(request, Right.SEE_CARDS),
     }
     return render(request, "issuers/version.html", context)
@@ -100,11 +106,11 @@ def version_file(request: HttpRequest, issuer: str, version: int) -> HttpRespons
     published = _version(row, version)
     typed = request.GET.get("base", "0")
     base = int(typed) if typed.isdecimal() and len(typed) < 19 else 0
-    if not base and versions.neighbours_of(version=published)[1] is None:
+    if not base and published.newer is None:  # type: ignore[attr-defined]  # annotated
         blacklist.prepare(issuer=row, at=timezone.now())
     file = versions.file_of(version=published, base=base)
     if file is None:
-        raise Http404
+        raise NotFound
     name = f"{row.reference}-v{base}-v{version}.cose"
     return HttpResponse(
         bytes(file.content),
@@ -113,12 +119,11 @@ def version_file(request: HttpRequest, issuer: str, version: int) -> HttpRespons
     )
 
 
-def _version(issuer: Issuer, version: int) -> BlacklistVersion:
-    return get_object_or_404(versions.of_issuer(issuer=issuer), version=version)
-
-
-def _change(entry: BlacklistEntry, *, added: bool) -> dict[str, Any]:
-    return {"entry": entry, "added": added, "reason": words.reasons()[entry.reason]}
+def _version(issuer: Issuer, number: int) -> BlacklistVersion:
+    found = versions.version_of(issuer=issuer, number=number)
+    if found is None:
+        raise NotFound
+    return found
 
 
 def _laggards(issuer: Issuer) -> list[Line]:

@@ -61,21 +61,25 @@ def kept(request: HttpRequest, *names: str) -> list[tuple[str, str]]:
     return [(name, value) for name in names if (value := request.GET.get(name, ""))]
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A filter that can be added: its name, and a link for each of its values."""
+
+    label: str
+    links: list[tuple[str, str]]
+
+
+def offers_of(
+    request: HttpRequest, names: Mapping[str, str], values: Mapping[str, Mapping[str, str]]
+) -> list[Offer]:
+    """Return the filters that are not in force, each value with the address that adds it."""
+    return [
+        Offer(label, [(word, _address(request, **{name: value})) for value, word in found.items()])
+        for name, label in names.items()
+        if (found := values[name]) and request.GET.get(name, "") not in found
+    ]
+
+
 def _address(request: HttpRequest, **changed: str) -> str:
     query = {key: value for key, value in request.GET.items() if key not in CURSORS} | changed
     return f"?{urlencode({key: value for key, value in query.items() if value})}"
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A filter as a select: what it reads unset, and its options as (value, label, chosen)."""
-
-    name: str
-    any: str
-    options: list[tuple[str, str, bool]]
-
-
-def choice(request: HttpRequest, name: str, unset: str, values: Mapping[str, str]) -> Choice:
-    """Return the select of the filter ``name``; ``unset`` reads "any"."""
-    asked = request.GET.get(name, "")
-    return Choice(name, unset, [(value, label, value == asked) for value, label in values.items()])

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config import money
@@ -131,7 +130,7 @@ class LimitsForm(_LimitsForm):
 
     effective_from = forms.DateTimeField(
         label=_("In force from"),
-        help_text=_("Left as it is: at once. Certificates already out keep the limits they state."),
+        help_text=_("Empty: at once. Certificates already out keep the limits they state."),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
@@ -189,11 +188,7 @@ def first_limits(currency: str) -> dict[str, Any]:
 
 def next_limits(profile: OfflineProfileVersion, currency: str) -> dict[str, Any]:
     """Return the limits of ``profile``, as the form of the next version shows them."""
-    return _typed(profile, currency) | {
-        "effective_from": timezone.localtime().replace(second=0, microsecond=0)
-        if profile.effective_from > timezone.now()
-        else None
-    }
+    return _typed(profile, currency)
 
 
 def _typed(limits: Caps | OfflineProfileVersion, currency: str) -> dict[str, Any]:

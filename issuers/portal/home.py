@@ -19,26 +19,18 @@ SILENT_AFTER = timedelta(hours=24)
 
 
 def tiles(*, user: User, membership: Membership, at: datetime) -> list[Tile]:
-    """Return coverage of the newest list, cards listed, and commands that phones have not heard."""
+    """Return coverage of the newest list, and the cards listed on it."""
     issuer = _issuer(user, membership)
     if issuer is None:
         return []
     covered = coverage.coverage_of(issuer=issuer)
     counts = listings.counts_of(issuer=issuer)
-    phones = coverage.phones_of(issuer=issuer)
     return [
         _coverage(covered),
         Tile(
             label=_("Blocked cards"),
             value=f"{counts['listed']:,}",
             note=_("%(count)s not yet applied by a phone") % {"count": f"{counts['waiting']:,}"},
-        ),
-        Tile(
-            label=_("Phones up to date"),
-            value=words.percent(phones.current, phones.total) or None,
-            unit="%" if phones.total else "",
-            note=_("%(part)s of %(whole)s phones")
-            % {"part": f"{phones.current:,}", "whole": f"{phones.total:,}"},
         ),
     ]
 
@@ -60,12 +52,13 @@ def attention(*, user: User, membership: Membership, at: datetime) -> list[Atten
                 action=_("Open laggards"),
             )
         )
-    for currency, minor in coverage.waiting_of(issuer=issuer, at=at).exposed:
+    exposed = coverage.exposed_of(issuer=issuer, at=at)
+    if exposed:
+        sums = ", ".join(f"{money.text(minor, currency)} {currency}" for currency, minor in exposed)
         found.append(
             Attention(
                 tone="info",
-                title=_("%(amount)s %(currency)s could still be spent with blocked cards")
-                % {"amount": money.text(minor, currency), "currency": currency},
+                title=_("%(sums)s could still be spent with blocked cards") % {"sums": sums},
                 detail=_("Their phones have not applied the block yet."),
                 url=reverse("blacklist", args=[issuer.reference]) + "?view=waiting",
                 action=_("Open them"),

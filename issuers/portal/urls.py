@@ -8,6 +8,7 @@ urlpatterns = [
     path("<str:issuer>/blacklist/reach", blacklist.reach, name="blacklist-reach"),
     path("<str:issuer>/blacklist/block", blocking.card_find, name="card-find"),
     path("<str:issuer>/distribution", distribution.distribution, name="distribution"),
+    path("<str:issuer>/versions", distribution.version_list, name="list-versions"),
     path("<str:issuer>/versions/<int:version>", distribution.version_page, name="list-version"),
     path(
         "<str:issuer>/versions/<int:version>/file",

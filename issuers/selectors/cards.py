@@ -7,7 +7,7 @@ from config.refusals import NotFound
 from config.wire import b64
 from config.wire.errors import Malformed
 from issuers.models import Card
-from issuers.services.blacklist import carried_in
+from issuers.selectors.carried import carried_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, Exists, Min, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from config.models import Device
 from config.models.devices import DeviceKind
@@ -69,19 +71,20 @@ class Phones:
 
 
 def coverage_of(*, issuer: Issuer) -> Coverage:
-    """Return the issuer's newest version and the version each active reader holds, in two queries.
+    """Return the issuer's newest version and the version each active reader holds, in one query.
 
     A terminal counts from its first fetch on: most have no reader of their own.
     """
     log = BlacklistDownload.objects.filter(device=OuterRef("pk"), issuer=issuer)
-    reads = Q(kind=DeviceKind.READER) | Q(Exists(log), kind=DeviceKind.TERMINAL)
     newest = Subquery(log.order_by("-at", "-id").values("version")[:1])
+    reads = Q(kind=DeviceKind.READER) | Q(Exists(log), kind=DeviceKind.TERMINAL)
     readers = Device.objects.filter(reads, state=Device.State.ACTIVE)
-    held = readers.annotate(held=newest).values_list("held", flat=True)
-    return Coverage(
-        newest=BlacklistVersion.objects.filter(issuer=issuer).order_by("-version").first(),
-        held=sorted(version or 0 for version in held),
-    )
+    held = readers.annotate(held=Coalesce(newest, 0)).values("held")
+    versions = BlacklistVersion.objects.filter(issuer=issuer).order_by("-version")
+    version = versions.annotate(held=ArraySubquery(held)).first()
+    if version is None:
+        return Coverage(newest=None, held=[0] * readers.count())
+    return Coverage(newest=version, held=sorted(version.held))
 
 
 def phones_of(*, issuer: Issuer) -> Phones:
@@ -112,11 +115,12 @@ def waiting_of(*, issuer: Issuer, at: datetime) -> Waiting:
     order = ("fresh", "hour", "day", "older", "given_up")
     return Waiting(
         counts=tuple(counted[name] for name in order),
-        exposed=_exposed(issuer, at),
+        exposed=exposed_of(issuer=issuer, at=at),
     )
 
 
-def _exposed(issuer: Issuer, at: datetime) -> list[tuple[str, int]]:
+def exposed_of(*, issuer: Issuer, at: datetime) -> list[tuple[str, int]]:
+    """Return by currency the minor units that phones with an unheard block could still spend."""
     unheard = OtaCommand.objects.filter(
         card=OuterRef("card"),
         device=OuterRef("device"),

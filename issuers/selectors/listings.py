@@ -1,6 +1,9 @@
 """The views of a blacklist: what is listed, what has not been heard of yet, what was lifted."""
 
-from django.db.models import Count, Q, QuerySet
+from typing import cast
+
+from django.db.models import Count, IntegerField, Model, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from issuers.models import BlacklistEntry, Card, Credential, Issuer, OtaCommand
 from issuers.selectors.entries import with_reach
@@ -33,16 +36,22 @@ def in_view(*, issuer: Issuer, view: str) -> QuerySet[BlacklistEntry]:
 
 
 def counts_of(*, issuer: Issuer) -> dict[str, int]:
-    """Return how many entries each of ``VIEWS`` holds, in two queries."""
-    entries: dict[str, int] = BlacklistEntry.objects.filter(issuer=issuer).aggregate(
-        listed=Count("pk", filter=Q(lifted_at=None)),
-        lifted=Count("pk", filter=Q(lifted_at__isnull=False)),
+    """Return how many entries each of ``VIEWS`` holds, in one query."""
+    entries = BlacklistEntry.objects.filter(issuer=OuterRef("pk"))
+    unheard = _unheard(OuterRef("pk"))
+    counted = Issuer.objects.filter(pk=issuer.pk).values(
+        listed=_counted(entries.filter(lifted_at=None), "issuer", "pk"),
+        lifted=_counted(entries.filter(lifted_at__isnull=False), "issuer", "pk"),
+        waiting=_counted(unheard, "entry__issuer", "entry"),
+        undelivered=_counted(unheard.filter(state=_State.UNDELIVERED), "entry__issuer", "entry"),
     )
-    waiting: dict[str, int] = _unheard(issuer).aggregate(
-        waiting=Count("entry", distinct=True),
-        undelivered=Count("entry", distinct=True, filter=Q(state=_State.UNDELIVERED)),
-    )
-    return entries | waiting | {"all": entries["listed"] + entries["lifted"]}
+    counts = cast("dict[str, int]", counted.get())
+    return counts | {"all": counts["listed"] + counts["lifted"]}
+
+
+def _counted[Row: Model](rows: QuerySet[Row], by: str, what: str) -> Coalesce:
+    counts = rows.order_by().values(by).annotate(counted=Count(what, distinct=True))
+    return Coalesce(Subquery(counts.values("counted"), output_field=IntegerField()), 0)
 
 
 def open_listing(*, card: Card) -> BlacklistEntry | None:
@@ -55,7 +64,7 @@ def phones_with(*, card: Card) -> int:
     return card.credentials.filter(state=Credential.State.ACTIVE).count()
 
 
-def _unheard(issuer: Issuer) -> QuerySet[OtaCommand]:
+def _unheard(issuer: Issuer | OuterRef) -> QuerySet[OtaCommand]:
     return OtaCommand.objects.filter(
         entry__issuer=issuer,
         entry__lifted_at=None,

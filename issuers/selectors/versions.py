@@ -2,11 +2,19 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Length
 
-from issuers.models import BlacklistEntry, BlacklistFile, BlacklistVersion, Issuer, OtaCommand
+from issuers.models import (
+    BlacklistEntry,
+    BlacklistFile,
+    BlacklistVersion,
+    Issuer,
+    ListedNumber,
+    OtaCommand,
+)
 
 CHANGES_SHOWN = 50
 _Action = OtaCommand.Action
@@ -26,28 +34,33 @@ def of_issuer(*, issuer: Issuer) -> QuerySet[BlacklistVersion]:
     return BlacklistVersion.objects.filter(issuer=issuer)
 
 
+def version_of(*, issuer: Issuer, number: int) -> BlacklistVersion | None:
+    """Return one version with the numbers of its neighbours, ``older`` and ``newer``, if any."""
+    versions = of_issuer(issuer=issuer)
+    older = versions.filter(version__lt=number).order_by("-version").values("version")[:1]
+    newer = versions.filter(version__gt=number).order_by("version").values("version")[:1]
+    found = versions.filter(version=number).annotate(older=Subquery(older), newer=Subquery(newer))
+    return found.first()
+
+
 def told_by(*, issuer: Issuer, versions: Collection[int]) -> dict[int, Told]:
-    """Return for each of ``versions`` what phones were told with it, in two queries.
+    """Return for each of ``versions`` what phones were told with it, in one query.
 
     A block goes with the version that added its card's first number, an unblock with the one that
     took the last away.
     """
+    blocks = _commands(issuer, versions, "added_in", [_Action.BLOCK, _Action.WIPE])
+    unblocks = _commands(issuer, versions, "removed_in", [_Action.UNBLOCK])
     told: dict[int, Told] = {}
-    for field, actions in (
-        ("added_in", [_Action.BLOCK, _Action.WIPE]),
-        ("removed_in", [_Action.UNBLOCK]),
-    ):
-        for version, commands, applied in _commands(issuer, versions, field, actions):
-            before = told.get(version, Told())
-            told[version] = Told(
-                commands=before.commands + commands, applied=before.applied + applied
-            )
+    for version, commands, applied in blocks.union(unblocks, all=True):
+        before = told.get(version, Told())
+        told[version] = Told(commands=before.commands + commands, applied=before.applied + applied)
     return told
 
 
 def _commands(
     issuer: Issuer, versions: Collection[int], field: str, actions: list[OtaCommand.Action]
-) -> list[tuple[int, int, int]]:
+) -> QuerySet[BlacklistEntry, Any]:
     version = f"numbers__{field}"
     rows = BlacklistEntry.objects.filter(
         issuer=issuer, commands__action__in=actions, **{f"{version}__in": versions}
@@ -60,19 +73,20 @@ def _commands(
             applied=Count("commands", distinct=True, filter=_APPLIED),
         )
     )
-    return list(counted.values_list(version, "queued", "applied"))
+    rows_of_three: QuerySet[BlacklistEntry, Any] = counted.values_list(version, "queued", "applied")
+    return rows_of_three
 
 
-def changes_in(*, version: BlacklistVersion) -> tuple[list[BlacklistEntry], list[BlacklistEntry]]:
-    """Return the newest 50 entries that ``version`` added, and the newest 50 it took away."""
-    rows = BlacklistEntry.objects.filter(issuer=version.issuer_id).select_related("card__programme")
-    added = rows.filter(numbers__added_in=version.version)
-    removed = rows.filter(numbers__removed_in=version.version)
-    return _newest(added), _newest(removed)
-
-
-def _newest(rows: QuerySet[BlacklistEntry]) -> list[BlacklistEntry]:
-    return list(rows.distinct().order_by("-id")[:CHANGES_SHOWN])
+def changes_in(*, version: BlacklistVersion) -> list[BlacklistEntry]:
+    """Return the newest 50 entries that ``version`` listed or lifted; ``added`` says which."""
+    numbers = ListedNumber.objects.filter(entry=OuterRef("pk"))
+    added = Exists(numbers.filter(added_in=version.version))
+    rows = BlacklistEntry.objects.filter(
+        Q(added) | Q(Exists(numbers.filter(removed_in=version.version))),
+        issuer=version.issuer_id,
+    )
+    rows = rows.annotate(added=added).select_related("card__programme")
+    return list(rows.order_by("-id")[:CHANGES_SHOWN])
 
 
 def files_of(*, version: BlacklistVersion) -> Sequence[BlacklistFile]:
@@ -89,12 +103,3 @@ def file_of(*, version: BlacklistVersion, base: int) -> BlacklistFile | None:
     return BlacklistFile.objects.filter(
         issuer=version.issuer_id, version=version.version, base=base
     ).first()
-
-
-def neighbours_of(*, version: BlacklistVersion) -> tuple[int | None, int | None]:
-    """Return the numbers of the version before and the version after, None at the ends."""
-    rows = of_issuer(issuer=version.issuer)
-    numbers = rows.values_list("version", flat=True)
-    before = numbers.filter(version__lt=version.version).order_by("-version").first()
-    after = numbers.filter(version__gt=version.version).order_by("version").first()
-    return before, after

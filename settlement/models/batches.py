@@ -12,6 +12,8 @@ from merchants.models import Merchant
 from settlement.models.guards import never_deleted, refers
 from settlement.models.payments import Payment
 
+ATC_GAP = "atc_gap"  # kind of exception: counters of a card the portal never saw
+
 
 @guarded
 class Batch(Stateful):

@@ -57,8 +57,8 @@ def batch_list(request: HttpRequest) -> HttpResponse:
     """List the uploads, newest first; an issuer sees those that hold records of its cards."""
     tenants = _tenants(request)
     view = filters.view_of(request, VIEWS)
-    typed = request.GET.get("q", "").strip()[:64]
-    device = request.GET.get("device", "")[:32]
+    typed = filters.typed(request, "q")
+    device = filters.typed(request, "device")
     rows = uploads.uploads_of(tenants=tenants, view=view, typed=typed, device=device)
     page = newest_first(rows=rows, request=request)
     chips = [filters.chip(request, "device", _("Reader"), device)] if device else []

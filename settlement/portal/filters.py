@@ -35,6 +35,11 @@ def view_of(request: HttpRequest, views: Iterable[str]) -> str:
     return asked if asked in views else ""
 
 
+def typed(request: HttpRequest, name: str, *, most: int = 64) -> str:
+    """Return what somebody typed, up to ``most`` characters, less what no text field can hold."""
+    return request.GET.get(name, "").replace("\x00", "").strip()[:most]
+
+
 def tabs(
     request: HttpRequest,
     *,

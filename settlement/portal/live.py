@@ -132,9 +132,9 @@ def _drawn(request: HttpRequest, rows: list[Row]) -> str:
 def _asked(request: HttpRequest) -> Asked:
     return Asked(
         view=filters.view_of(request, VIEWS),
-        typed=request.GET.get("q", "").strip()[:64],
+        typed=filters.typed(request, "q"),
         day=_day(request.GET.get("day", "")),
-        device=request.GET.get("device", "")[:32],
+        device=filters.typed(request, "device"),
     )
 
 

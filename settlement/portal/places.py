@@ -15,6 +15,7 @@ from config.refusals import Forbidden
 from config.roles import Right, TenantKind
 from merchants.models import Merchant
 from merchants.selectors.shops import merchants_visible_to
+from settlement.portal import filters
 
 PAGES = {"payment-live", "merchant-days"}
 
@@ -28,7 +29,7 @@ def shop_of(request: HttpRequest) -> Merchant | None:
     person = cast("SignedInRequest", request)
     assert person.membership is not None, "right_required asked for it"
     visible = merchants_visible_to(person.user, Right.SEE_PAYMENTS)
-    if asked := request.GET.get("merchant", ""):
+    if asked := filters.typed(request, "merchant"):
         return get_object_or_404(visible, reference=asked)
     kind = person.membership.tenant_kind
     if kind == TenantKind.MERCHANT:
@@ -55,7 +56,7 @@ def choose(request: HttpRequest, *, page: str) -> HttpResponse:
 def payment_shops(request: HttpRequest) -> HttpResponse:
     """List the shops whose sales the person may see, each a link to them."""
     rows = merchants_visible_to(cast("SignedInRequest", request).user, Right.SEE_PAYMENTS)
-    typed = request.GET.get("q", "").strip()
+    typed = filters.typed(request, "q")
     if typed:
         rows = rows.filter(name__icontains=typed)
     asked = request.GET.get("to", "")

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from config.people.access import SignedInRequest, may
 from config.roles import Right
 from settlement.models import Batch
+from settlement.portal import filters
 from settlement.portal.live import row_of
 from settlement.portal.words import BATCH_LOOKS
 from settlement.selectors import found
@@ -20,7 +21,7 @@ from settlement.selectors.typed import LOOK_BACK_DAYS
 def search(request: HttpRequest) -> HttpResponse:
     """Show what ``?q=`` may mean, in groups; nothing of it is anybody else's."""
     person = cast("SignedInRequest", request)
-    typed = request.GET.get("q", "").strip()[:80]
+    typed = filters.typed(request, "q")
     result = found.search(user=person.user, typed=typed, at=timezone.now())
     context = {
         "typed": typed,

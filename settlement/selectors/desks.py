@@ -7,7 +7,7 @@ from typing import Final
 from django.db.models import Count, Min, Q
 
 from settlement.models import Batch, Dispute, ExceptionItem, Payment
-from settlement.services.exceptions import ATC_GAP
+from settlement.models.batches import ATC_GAP
 
 LATELY_DAYS: Final = 7
 

@@ -167,15 +167,13 @@ def _standing(merchant: Merchant, *, since: datetime) -> tuple[int, int, int]:
     waiting = counted.filter(state=Batch.State.RECEIVED)
     refused = counted.filter(state=Batch.State.REFUSED, received_at__gte=since)
     head = EventHead.objects.filter(scope=OuterRef("reference")).values("seq")
-    return (
-        Merchant.objects.filter(pk=merchant.pk)
-        .values_list(
-            Coalesce(Subquery(head), 0),
-            Coalesce(Subquery(waiting.values("n")), 0),
-            Coalesce(Subquery(refused.values("n")), 0),
-        )
-        .get()
+    row = Merchant.objects.filter(pk=merchant.pk).values_list(
+        Coalesce(Subquery(head), 0),
+        Coalesce(Subquery(waiting.values("n")), 0),
+        Coalesce(Subquery(refused.values("n")), 0),
     )
+    newest, posting, turned_away = row.get()
+    return int(newest), int(posting), int(turned_away)
 
 
 def _taken(merchant: Merchant, day: date) -> list[Taken]:

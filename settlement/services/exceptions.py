@@ -6,11 +6,10 @@ from datetime import datetime
 from django.db import connection
 
 from settlement.models import ExceptionItem
+from settlement.models.batches import ATC_GAP
 from settlement.rules.facts import Bearer
 from settlement.rules.sheet import Entry, Sheet
 from settlement.services import copying
-
-ATC_GAP = "atc_gap"
 
 
 def open_for(sheet: Sheet, *, at: datetime) -> None:

@@ -32,7 +32,7 @@ class Child:
         self._numbers = count()
         self._waiting: dict[int, Future[Answer]] = {}
         self._ended = False
-        self._process = subprocess.Popen(  # our own module
+        self._process = subprocess.Popen(  # noqa: S603  (this interpreter, a module of ours)
             [sys.executable, "-P", "-m", module, str(folder), name, settings.ORIGIN],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""What a simulated phone and a simulated reader have in common: a key, a lock, a way to the portal."""
+"""What simulated phones and readers have in common: a lock, and a way to the portal."""
 
 import secrets
 import threading
@@ -20,7 +20,7 @@ class Connection:
         self._http = client(self.network)
 
     def session(self, *, key: SigningKey, keyid: str | None = None) -> PortalSession:
-        """Return signed requests under ``keyid``; before enrolment the key's own id stands there."""
+        """Return signed requests under ``keyid``, before enrolment under the key's own id."""
         return PortalSession(
             http=self._http,
             origin=self.origin,

@@ -42,7 +42,7 @@ class Journal:
 
 
 def read(path: Path) -> Iterator[Entry]:
-    """Return the lines of a journal, oldest first; what a killed process left half written ends it."""
+    """Return the lines of a journal, oldest first, up to one that was never finished."""
     with path.open(encoding="utf-8") as file:
         for line in file:
             if not line.endswith("\n"):

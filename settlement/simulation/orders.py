@@ -27,6 +27,7 @@ def serve(*, orders: Mapping[str, Order], threads: int) -> None:
     process at once, loudly, so that no run goes on with half of its parties.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the conductor's, which closes the pipe
+    threading.excepthook = lambda failed: _end(failed.exc_value)
     out = threading.Lock()
 
     def carry_out(line: str) -> None:
@@ -55,6 +56,10 @@ def _answer(order: Order, words: Mapping[str, Any]) -> Answer:
 def _end_on_bug(done: Future[None]) -> None:
     error = done.exception()
     if error is not None:
-        traceback.print_exception(error)
-        sys.stderr.flush()
-        os._exit(_BUG)
+        _end(error)
+
+
+def _end(error: BaseException | None) -> None:
+    traceback.print_exception(error)
+    sys.stderr.flush()
+    os._exit(_BUG)

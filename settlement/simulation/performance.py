@@ -8,6 +8,7 @@ behind the portal's own clock and each record's time is one the portal takes.
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -20,12 +21,12 @@ from issuers.services import blacklist
 from settlement.simulation.casting import Cast, agreed
 from settlement.simulation.children import Answer
 from settlement.simulation.journal import Journal
-from settlement.simulation.plan import Act, Fault, FaultKind, Plan, Tap
+from settlement.simulation.plan import AT_UPLOAD, Act, Fault, FaultKind, Plan, Tap
 from settlement.simulation.troupe import Troupe
+from settlement.simulation.uploads import EMPTY
 
 _PATIENCE_S: Final = 60.0
 _NO_ROOM: Final = frozenset({"uses_exhausted", "cumulative_exceeded"})
-_UPLOADS_MAX: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ class Performance:
         self._actor = actor
         self._outcome = Outcome()
         self._to_renew: set[tuple[int, int]] = set()
+        self._sent: dict[int, Future[Answer]] = {}
         self._start = int(time.time()) + 1
 
     def play(self) -> Outcome:
@@ -93,7 +95,7 @@ class Performance:
             (FaultKind.READER_OFFLINE, self._reader_network),
         ):
             faults = [fault for fault in self._plan.faults if fault.kind is kind]
-            for subject in {fault.subject for fault in faults}:
+            for subject in sorted({fault.subject for fault in faults}):
                 away = any(_lasts(each, number) for each in faults if each.subject == subject)
                 order(subject, away=away)
             self._outcome.faults += [kind.value for each in faults if each.round == number]
@@ -102,6 +104,7 @@ class Performance:
         self._troupe.phones.ask("network", phone=phone, away=away)
 
     def _reader_network(self, reader: int, *, away: bool) -> None:
+        self._await_result(reader)
         self._troupe.readers[reader].ask("network", away=away)
 
     def _hear_news(self, number: int) -> None:
@@ -152,32 +155,50 @@ class Performance:
             told["voided"] = void["state"] == "approved"
 
     def _upload(self, number: int) -> None:
-        senders = [each.reader for each in self._plan.uploads if each.round == number]
-        answers = self._troupe.together(*(self._send(each, number) for each in senders))
-        for answer in answers:
-            if _agreed_or_away(answer):
-                self._note_upload(answer)
+        """Close the batches of this round now and send them while the next rounds go on.
 
-    def _send(self, reader: int, number: int) -> Callable[[], Answer]:
+        What a batch holds is settled here, so its result may come whenever it comes. It is waited
+        for before that reader's next batch, and before its network changes.
+        """
+        senders = [each.reader for each in self._plan.uploads if each.round == number]
+        for reader in senders:
+            self._await_result(reader)
+            self._sent[reader] = self._troupe.begin(self._sending(reader, number))
+
+    def _sending(self, reader: int, number: int) -> Callable[[], Answer]:
+        at = self._at(number)
         faults = {
             fault.kind: fault
             for fault in self._plan.faults
-            if (fault.round, fault.subject) == (number, reader)
+            if (fault.round, fault.subject) == (number, reader) and fault.kind in AT_UPLOAD
         }
         cut = faults.get(FaultKind.INTERRUPTED_UPLOAD)
-        return lambda: self._troupe.readers[reader].ask(
+        child = self._troupe.readers[reader]
+        closed = agreed(
+            child.ask(
+                "close_batch",
+                at=at,
+                tamper=FaultKind.TAMPERED_RECORD in faults,
+                forge=FaultKind.FORGED_CRYPTOGRAM in faults,
+            )
+        )
+        self._outcome.faults += closed["faults"]
+        return lambda: child.ask(
             "upload",
-            at=self._at(number),
+            at=at,
             patience_s=_PATIENCE_S,
-            tamper=FaultKind.TAMPERED_RECORD in faults,
-            forge=FaultKind.FORGED_CRYPTOGRAM in faults,
             twice=FaultKind.DUPLICATE_UPLOAD in faults,
             cut=None if cut is None else cut.variant,
         )
 
-    def _note_upload(self, answer: Answer) -> None:
-        self._outcome.faults += answer["faults"]
-        self._outcome.changed_answers += not answer.get("same_again", True)
+    def _await_result(self, reader: int) -> None:
+        sending = self._sent.pop(reader, None)
+        if sending is None:
+            return
+        answer = sending.result()
+        if _agreed_or_away(answer):
+            self._outcome.faults += answer["faults"]
+            self._outcome.changed_answers += not answer.get("same_again", True)
 
     def _act(self, number: int) -> None:
         """Block and unblock as the issuer's desk would, at the moment the next round begins."""
@@ -234,11 +255,10 @@ class Performance:
             agreed(self._troupe.phones.ask("send_copies", phone=phone))
 
     def _empty(self, reader: int, number: int) -> None:
-        for _ in range(_UPLOADS_MAX):
-            answer = agreed(self._send(reader, number)())
-            if answer["state"] == "EMPTY":
-                return
-            self._note_upload(answer)
+        """Send until nothing is left: a batch that waited, then what came after it."""
+        self._await_result(reader)
+        while agreed(self._sending(reader, number)())["state"] != EMPTY:
+            pass
 
 
 def _lasts(fault: Fault, number: int) -> bool:

@@ -1,7 +1,7 @@
-"""The simulated parties as the conductor directs them: phones in one process, each reader its own."""
+"""The simulated parties as the conductor directs them: each reader a process, the phones one."""
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -18,6 +18,7 @@ class Troupe:
     def __init__(self, *, folder: Path, readers: int) -> None:
         self.readers: list[Child] = []
         self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE)
+        self._background = ThreadPoolExecutor(max_workers=max(1, readers))
         self.phones = Child(module=_PHONES, folder=folder, name="phones")
         for number in range(readers):
             self.readers.append(Child(module=_READER, folder=folder, name=f"reader-{number}"))
@@ -26,9 +27,14 @@ class Troupe:
         return self
 
     def __exit__(self, *_failure: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
         for child in [self.phones, *self.readers]:
             child.stop()
+        for pool in (self._pool, self._background):
+            pool.shutdown(cancel_futures=True)
+
+    def begin(self, order: Callable[[], Answer]) -> Future[Answer]:
+        """Carry an order out while others go on."""
+        return self._background.submit(order)
 
     def together(self, *orders: Callable[[], Any]) -> list[Any]:
         """Carry out orders side by side and return their answers in the order given."""

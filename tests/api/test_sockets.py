@@ -6,6 +6,7 @@ import time
 
 import pytest
 from asgiref.sync import sync_to_async
+from asgiref.testing import ApplicationCommunicator
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
@@ -13,7 +14,15 @@ from django.urls import path, re_path
 from django.utils import timezone
 
 from config import signatures
-from config.sockets import AllowedOrigins, Nowhere, handshake_headers, handshake_uri, is_ours
+from config.models import Heartbeat
+from config.sockets import (
+    AllowedOrigins,
+    Nowhere,
+    handshake_headers,
+    handshake_uri,
+    is_ours,
+    lifespan,
+)
 from config.wire import httpsig
 from tests.factories.wallets import enrolled_phone
 
@@ -140,3 +149,15 @@ class TestASignedHandshake:
         )
 
         assert found == device
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_server_beats_from_start_to_shutdown():
+    server = ApplicationCommunicator(lifespan, {"type": "lifespan"})
+
+    await server.send_input({"type": "lifespan.startup"})
+    assert (await server.receive_output())["type"] == "lifespan.startup.complete"
+    await server.receive_nothing(timeout=0.5)
+    assert await Heartbeat.objects.filter(part="sockets").aexists()
+    await server.send_input({"type": "lifespan.shutdown"})
+    assert (await server.receive_output())["type"] == "lifespan.shutdown.complete"

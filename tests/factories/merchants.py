@@ -44,7 +44,7 @@ _PREFIX = {"READER": "RDR", "TERMINAL": "TRM", "ATM": "ATM", "RELAY": "RLY"}
 
 
 def enrolled(*, kind="READER", store=None, key=None, at=ENROLLED):
-    """Return a device of ``kind`` standing in ``store``, and its key, made as enrolment makes it."""
+    """Return a device of ``kind`` in ``store``, and its key, made as enrolment makes it."""
     store = store or StoreFactory()
     key = key or SigningKey.generate()
     device = Device.objects.create(

@@ -1,7 +1,8 @@
-"""One portal for all journeys; each test brings its own phone, cards and reader."""
+"""One portal for all journeys, a customer with a phone; each test has its own card and reader."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -25,8 +26,9 @@ def customer(street: Street) -> str:
     return street.customer()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def handset(street: Street, customer: str) -> Handset:
+    """The customer's one phone; each test puts a card of its own on it."""
     return street.handset(customer)
 
 
@@ -47,9 +49,15 @@ def counter(new_counter: Callable[..., Counter]) -> Counter:
 
 
 @pytest.fixture
-def card(street: Street, customer: str) -> dict[str, object]:
+def card(street: Street, customer: str) -> dict[str, Any]:
     """A new card of the customer, on no phone yet."""
     return street.card(customer)
+
+
+@pytest.fixture
+def token(handset: Handset, card: dict[str, Any]) -> bytes:
+    """The same card, put on the phone: its token."""
+    return handset.take(card["card"])
 
 
 @pytest.fixture(scope="session")

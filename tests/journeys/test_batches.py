@@ -8,15 +8,10 @@ from config.wire import b64
 from config.wire.client import PortalRefused
 from config.wire.keys import SigningKey
 from merchants.wire import Batch, batch_digest
-from tests.journeys.street import Counter, Handset, now, tap
+from tests.journeys.street import Counter, now, tap
 from tests.journeys.waiting import eventually
 from wallets.devices.phone import Phone
 from wallets.wire import OfflineRecord
-
-
-@pytest.fixture
-def token(handset: Handset, card: dict) -> bytes:
-    return handset.take(card["card"])
 
 
 def totals(counter: Counter, sequence: int) -> dict[str, int]:
@@ -112,9 +107,8 @@ class TestDuplicates:
     def test_1_10_a_clone_is_rejected_and_lists_the_card(
         self, street, card, handset, token, new_counter
     ):
-        clone = replace(
-            handset, phone=Phone.from_state(handset.phone.to_state(), save=lambda _: None)
-        )
+        copied = Phone.from_state(handset.phone.to_state(), save=lambda _state: None)
+        clone = replace(handset, phone=copied)
         first, second = new_counter(), new_counter()
         assert tap(handset, token, first, 7_000).state == "approved"
         assert tap(clone, token, second, 9_000).state == "approved"

@@ -3,11 +3,13 @@
 import os
 import signal
 import socket
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from config.stack import places
 from tests.journeys.portal import Portal, free_port
-from tests.journeys.street import now, tap
+from tests.journeys.street import Counter, now, tap
 from tests.journeys.waiting import eventually
 
 PARTS = {
@@ -30,15 +32,22 @@ def kill_newest(portal: Portal, part: str) -> int:
     return victim
 
 
-@pytest.fixture
-def pays(shop, handset, card, counter):
+@pytest.fixture(scope="module")
+def till(street, shop) -> Iterator[Counter]:
+    """One reader for all these tests."""
+    with street.counter(shop) as counter:
+        yield counter
+
+
+@pytest.fixture(scope="module")
+def pays(street, shop, customer, handset, till) -> Callable[[int], None]:
     """Return a function that carries one payment from a tap to the merchant's numbered events."""
-    token = handset.take(card["card"])
+    token = handset.take(street.card(customer)["card"])
 
     def pay(amount: int) -> None:
         head = len(shop.events())
-        assert tap(handset, token, counter, amount).state == "approved"
-        assert counter.upload().state == "POSTED"
+        assert tap(handset, token, till, amount).state == "approved"
+        assert till.upload().state == "POSTED"
         eventually(lambda: len(shop.events()) >= head + 2)
 
     return pay
@@ -72,8 +81,7 @@ def test_a_part_that_hangs_is_named_until_it_answers_again(portal):
     eventually(portal.is_healthy)
 
 
-def test_a_broker_that_forgot_everything_loses_no_batch(portal, shop, handset, card, counter):
-    token = handset.take(card["card"])
+def test_a_broker_that_forgot_everything_loses_no_batch(portal, shop, handset, token, counter):
     known = len(shop.payments())
     assert tap(handset, token, counter, 1_300).state == "approved"
     flush(portal)
@@ -96,10 +104,8 @@ def test_a_second_up_on_the_same_data_says_so(portal):
 
 
 def flush(portal: Portal) -> None:
-    """Make the embedded Valkey forget all it holds, over the socket its command line names."""
-    words = next(words for words in portal.children().values() if "--unixsocket " in words)
-    path = words.partition("--unixsocket ")[2].split()[0]
+    """Make the embedded Valkey forget all it holds."""
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(path)
+        connection.connect(str(places.locate(data_dir=str(portal.data)).valkey_socket))
         connection.sendall(b"FLUSHALL\r\n")
         assert connection.recv(16).startswith(b"+OK")

@@ -164,7 +164,7 @@ def test_the_first_page_of_each_role_takes_few_queries(
 ):
     browser = signed_in(member(role, tenant_of(role)))
 
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(28):
         page = browser.get(reverse("home"))
 
     assert page.status_code == 200

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from config.models import SignInSession
 from config.people import sessions
+from config.portal import browsers
 from config.roles import Role
 from tests.factories.config import PASSWORD, member, signed_in, with_authenticator, with_password
 
@@ -91,7 +92,7 @@ class TestList:
         here, elsewhere = signed_in(person), signed_in(person)
         row = SignInSession.objects.get(session_key=elsewhere.session.session_key)
 
-        assert len(here.get(reverse("sessions")).context["rows"]) == 2
+        assert len(here.get(reverse("sessions")).context["listed"]) == 2
         here.post(reverse("session-end", args=[row.pk]))
 
         assert elsewhere.get(reverse("home")).status_code == 302
@@ -130,3 +131,17 @@ def test_a_socket_s_door_asks_for_both_factors_and_the_limits(client, person, cl
     assert sessions.person_of(session_key=whole, at=noon) == person
     assert sessions.person_of(session_key=whole, at=noon + timedelta(hours=1)) is None
     assert sessions.person_of(session_key=None, at=noon) is None
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/1 Safari/5", "Chrome on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/1 Safari/5 Edg/1", "Edge on Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18 like Mac OS X) Safari/6", "Safari on iPhone"),
+        ("curl/8", "curl/8"),
+        ("", "Unknown browser"),
+    ],
+)
+def test_a_browser_is_called_what_people_call_it(agent, name):
+    assert browsers.name_of(agent) == name

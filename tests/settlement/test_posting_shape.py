@@ -65,7 +65,7 @@ def records_of(plan, till, cards):
     made, amounts = [], {}
     for number, kind in enumerate(plan):
         card = cards[kind == "other card"]
-        if kind in ("void", "clone", "again") and not made:
+        if (kind in ("clone", "again") and not made) or (kind == "void" and not amounts):
             continue
         if kind == "void":
             target, amount = next(reversed(amounts.items()))

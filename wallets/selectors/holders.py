@@ -32,7 +32,9 @@ class Dossier:
 
 def dossier_of(*, card: Card) -> Dossier:
     """Return the dossier of ``card``, newest first in each part, in four queries."""
-    credentials = card.credentials.select_related("device", "profile", "shadow_counter")
+    credentials = card.credentials.select_related(
+        "device", "profile", "shadow_counter", "card__account"
+    )
     commands = card.commands.select_related("device").defer("body", "signed")
     return Dossier(
         card=card,

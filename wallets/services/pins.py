@@ -51,7 +51,14 @@ def verify(
     :raises CounterUsed: the code fits a counter not above the last; not counted
     :raises CounterAhead: the code fits a counter more than twenty above the last; not counted
     """
-    refusal = _try(device, subject, card_token, counter, pin_code, at)
+    refusal = _try(
+        device=device,
+        subject=subject,
+        card_token=card_token,
+        counter=counter,
+        pin_code=pin_code,
+        at=at,
+    )
     if refusal is not None:
         raise refusal
 
@@ -75,7 +82,7 @@ def change(*, device: Device, psn_key: bytes, counter: int, pin_code: str, at: d
 
 @transaction.atomic
 def _try(
-    device: Device, subject: str, card_token: bytes, counter: int, pin_code: str, at: datetime
+    *, device: Device, subject: str, card_token: bytes, counter: int, pin_code: str, at: datetime
 ) -> Refused | None:
     """Judge one code under the phone's row lock; a refusal is returned, so that its count stays."""
     phone = Phone.objects.select_for_update().get(device=device)

@@ -21,7 +21,6 @@ from issuers.services.blacklist.listing import (
 from issuers.services.blacklist.outright import (
     Outcome,
     block_and_publish,
-    carried_in,
     unblock_and_publish,
 )
 from issuers.services.blacklist.publication import (
@@ -41,7 +40,6 @@ __all__ = [
     "ReasonUnknown",
     "block",
     "block_and_publish",
-    "carried_in",
     "fetch",
     "file_for",
     "issuers_unprepared",

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max
-from django.db.models.functions import Greatest
-
 from config.audit import Actor
-from issuers.models import BlacklistEntry, Card, ListedNumber, OtaCommand
+from issuers.models import BlacklistEntry, Card, OtaCommand
+from issuers.selectors.carried import carried_in
 from issuers.services import commands
 from issuers.services.blacklist import listing, publication
 from issuers.services.blacklist.listing import Blocked
@@ -63,16 +61,3 @@ def _publish(done: Blocked, at: datetime) -> Outcome:
     return Outcome(
         entry=done.entry, commands=done.commands, version=carried_in(card=done.entry.card)
     )
-
-
-def carried_in(*, card: Card) -> int:
-    """Return the list version with the newest change of ``card``.
-
-    The newest version of its issuer where the card never had a number on the list; 0 before any.
-    """
-    listed = ListedNumber.objects.filter(entry__card=card)
-    newest: int | None = listed.aggregate(newest=Max(Greatest("added_in", "removed_in")))["newest"]
-    if newest is None:
-        latest = publication.current(issuer=card.issuer)
-        return latest.version if latest else 0
-    return newest

@@ -3,14 +3,20 @@
 import secrets
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from config.management.json_command import JsonCommand
+from config.refusals import Refused
 from settlement.simulation import live, plan, run
 from settlement.simulation.plan import FaultKind
 
 _PARTIES_MAX = 200
 _SECONDS_MAX = 3600
+
+
+class OptionInvalid(Refused):
+    code = "option_invalid"
+    title = "An option has a value that cannot be"
 
 
 class Command(JsonCommand):
@@ -63,17 +69,17 @@ class Command(JsonCommand):
         for name, lowest in least.items():
             most = _SECONDS_MAX if name == "seconds" else _PARTIES_MAX
             if not lowest <= options[name] <= most:
-                raise CommandError(f"--{name} is {lowest} to {most}.")
+                raise OptionInvalid(f"--{name} is {lowest} to {most}.")
 
 
 def _kinds(named: str) -> frozenset[FaultKind]:
     """Return the faults a person named.
 
-    :raises CommandError: one is unknown
+    :raises OptionInvalid: one is unknown
     """
     if named in {"all", "none", ""}:
         return frozenset(FaultKind) if named == "all" else frozenset()
     try:
         return frozenset(FaultKind(name.strip()) for name in named.split(","))
     except ValueError as unknown:
-        raise CommandError(f"{unknown}; faults are {', '.join(FaultKind)}.") from unknown
+        raise OptionInvalid(f"{unknown}; faults are {', '.join(FaultKind)}.") from unknown

@@ -1,0 +1,133 @@
+"""Days, navigation and the first page: what settlement adds to each."""
+
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from config.models import Membership
+from config.roles import Role
+from settlement.models import MerchantDay
+from settlement.portal import home, nav
+from settlement.portal.urls import urlpatterns
+from settlement.services.batches import BatchRefused
+
+
+def text(answer):
+    assert answer.status_code == 200
+    return unescape(answer.content.decode())
+
+
+def desk(role, tenant, at):
+    """Return what the first page shows to ``role``: figures by label, and titles that wait."""
+    membership = Membership(role=role, tenant_kind=kind_of(role), tenant=tenant)
+    asked = {"user": None, "membership": membership, "at": at}
+    tiles = {tile.label: tile.value for tile in home.tiles(**asked)}
+    return tiles, [item.title for item in home.attention(**asked)]
+
+
+def kind_of(role):
+    return "PLATFORM" if role == Role.SETTLEMENT_CLERK else role.split("_")[0]
+
+
+def test_the_days_of_a_month_add_up(world, cashier):
+    world.sell(1000, 2500)
+    sale = world.card.sale(world.shop, 700)
+    world.post(world.shop, sale)
+    world.post(world.shop, world.card.void(world.shop, 700, world.card.atc))
+    day = MerchantDay.objects.get(merchant=world.merchant)
+
+    html = text(cashier.get("/merchant/days"))
+
+    assert f"day={day.business_date:%Y-%m-%d}" in html
+    foot = html.split("<tfoot")[1]
+    for figure in ("4,200", "700", "3,500"):
+        assert f"{figure} <small>KRW</small>" in foot
+
+
+def test_another_month_has_its_own_address(world, cashier):
+    world.sell(1000)
+
+    html = text(cashier.get("/merchant/days", {"month": "2020-02"}))
+
+    assert "Nothing was taken in this month" in html
+    assert "month=2020-01" in html
+    assert "month=2020-03" in html
+    assert "month=" in text(cashier.get("/merchant/days", {"month": "0000-99"}))
+
+
+def test_a_shop_is_told_its_day_and_what_went_wrong(world):
+    world.sell(1000, 2500)
+    with pytest.raises(BatchRefused):
+        world.shop.upload(world.card.sale(world.shop, 1000), totals={"KRW": 999})
+
+    tiles, waiting = desk(Role.MERCHANT_OWNER, world.merchant.reference, world.now)
+
+    assert tiles["Taken today"] == "3,500"
+    assert waiting == ["Batches refused in 7 days: 1"]
+    assert desk(Role.MERCHANT_CASHIER, world.merchant.reference, world.now)[1] == []
+
+
+def test_the_clearing_desk_is_told_of_late_batches(world):
+    world.shop.upload(world.card.sale(world.shop, 1000))
+
+    soon = desk(Role.SETTLEMENT_CLERK, "", world.now)
+    late = desk(Role.SETTLEMENT_CLERK, "", world.now + timedelta(minutes=5))
+
+    assert soon[0]["Batches being posted"] == "1"
+    assert soon[1] == []
+    assert late[1] == ["A batch has waited 5 min to be posted"]
+
+
+def test_an_issuer_is_told_of_its_disputes_alone(world):
+    world.post(world.shop, world.card.sale(world.shop, 1000))
+    world.post(world.other_shop, world.card.sale(world.other_shop, 2000, atc=1))
+
+    tiles, waiting = desk(Role.ISSUER_RISK, world.issuer.reference, world.now)
+    other = desk(Role.ISSUER_RISK, world.other_card.card.issuer.reference, world.now)
+
+    assert tiles["Open disputes"] == "1"
+    assert waiting == ["Open disputes: 1"]
+    assert other == ({"Losses to explain": "0", "Open disputes": "0"}, [])
+
+
+@pytest.mark.parametrize("role", Role)
+def test_every_entry_of_the_menu_opens(world, staff, role):
+    tenants = {"MERCHANT": world.merchant.reference, "ISSUER": world.issuer.reference}
+    tenant = tenants.get(kind_of(role), "SPO-1" if role == Role.SPONSOR else "")
+    browser = staff(role, tenant)
+    membership = Membership(role=role, tenant_kind=kind_of(role), tenant=tenant)
+
+    for item in nav.items(user=None, membership=membership):
+        assert browser.get(item.url, follow=True).status_code == 200, item.label
+
+
+def test_without_a_sign_in_every_page_leads_there(client, db):
+    for pattern in urlpatterns:
+        named = {"reference": "PAY-0000000000"} if "reference" in str(pattern.pattern) else {}
+        answer = client.get(reverse(pattern.name, kwargs=named))
+        assert answer.status_code == 302, pattern.name
+        assert "/sign-in" in answer.url, pattern.name
+
+
+def test_pages_only_answer_reading(world, owner):
+    for pattern in urlpatterns:
+        named = {"reference": "PAY-0000000000"} if "reference" in str(pattern.pattern) else {}
+        assert owner.post(reverse(pattern.name, kwargs=named)).status_code == 405
+
+
+def test_the_days_take_few_queries(world, owner, django_assert_max_num_queries):
+    today = timezone.now().date()
+    for back in range(25):
+        MerchantDay.objects.create(
+            merchant=world.merchant,
+            business_date=today - timedelta(days=back),
+            channel="OFFLINE",
+            currency="KRW",
+            sales=1,
+            sales_minor=1000,
+        )
+    with django_assert_max_num_queries(12):
+        text(owner.get("/merchant/days"))
