@@ -3,11 +3,11 @@
 import logging
 from typing import Any, Final
 
-from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from config.celery import app
 from settlement.services import batches
 
 BATCHES_AT_ONCE: Final = 20  # of at most 1,000 records each
@@ -15,11 +15,12 @@ BATCHES_AT_ONCE: Final = 20  # of at most 1,000 records each
 logger = logging.getLogger(__name__)
 
 
-@shared_task(name="settlement.tasks.post_waiting")
+# Bound to our application: a thread of the web server has no current one to find it by.
+@app.task(name="settlement.tasks.post_waiting")
 def post_waiting(**_newer: Any) -> None:
     """Post batches that wait; come again at once while there may be more."""
     if batches.post_waiting(limit=BATCHES_AT_ONCE, at=timezone.now()):
-        post_waiting.delay()
+        _wake()
 
 
 def hint() -> None:
@@ -29,6 +30,6 @@ def hint() -> None:
 
 def _wake() -> None:
     try:
-        post_waiting.delay()
+        post_waiting.apply_async(retry=False)
     except OperationalError as lost:
         logger.warning("no worker was woken: %s", type(lost).__name__)

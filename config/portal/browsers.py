@@ -3,8 +3,13 @@
 from django.utils.translation import gettext as _
 
 # Longer claims first: Edge says Chrome, Chrome says Safari, Android says Linux.
-BROWSERS = (("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet")) + tuple(
-    (name, name) for name in ("Firefox", "Chrome", "Safari")
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
 )
 SYSTEMS = (
     ("Windows", "Windows"),

@@ -110,7 +110,7 @@ def device_offer(request: HttpRequest, issuer: str, device: str) -> HttpResponse
             device=found, issuer=row, at=timezone.now(), actor=actor_of(request)
         )
     except NothingToOffer as refusal:
-        toasts.tell(request, refusal.detail)
+        toasts.tell(request, _(refusal.detail))
     else:
         _hint(found)
         told = {"name": found.name, "count": count}

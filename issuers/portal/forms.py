@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from config import money
@@ -207,9 +208,9 @@ def _read_amount(form: forms.Form, name: str, currency: str) -> None:
     try:
         form.cleaned_data[name] = money.parse(form.cleaned_data[name], currency)
     except Refused as refusal:
-        form.add_error(name, forms.ValidationError(refusal.detail, code=refusal.code))
+        form.add_error(name, forms.ValidationError(gettext(refusal.detail), code=refusal.code))
 
 
 def show_refusal(form: forms.BaseForm, refusal: Refused) -> None:
     """Show a refusal of the domain above the form it came from."""
-    form.add_error(None, forms.ValidationError(refusal.detail, code=refusal.code))
+    form.add_error(None, forms.ValidationError(gettext(refusal.detail), code=refusal.code))

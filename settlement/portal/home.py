@@ -5,12 +5,12 @@ from datetime import datetime
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from config import money
 from config.models import Membership, User
 from config.portal.home import Attention, Tile
 from config.roles import Right, TenantKind, allows
 from config.templatetags.figures import span
 from merchants.selectors.shops import merchant_named
+from settlement.portal import figures
 from settlement.selectors import desks, sales
 
 LATE_S = 60  # a batch is posted within seconds; one that waits longer needs somebody
@@ -47,24 +47,12 @@ def attention(*, user: User, membership: Membership, at: datetime) -> list[Atten
 
 def _shop_tiles(reference: str, at: datetime) -> list[Tile]:
     today = sales.today_so_far(merchant=merchant_named(reference), at=at)
-    note = _("Sales: %(sales)s, reversed: %(reversals)s")
-    found = [
-        Tile(
-            label=_("Taken today"),
-            value=money.text(taken.net_minor, taken.currency),
-            unit=taken.currency,
-            note=note % {"sales": f"{taken.sales:,}", "reversals": f"{taken.reversals:,}"},
-            trend=taken.trend,
-        )
-        for taken in today.taken[:2]
-    ]
-    queued = f"{today.queued:,}" if today.telling else None
-    return [*found, Tile(label=_("Queued on readers"), value=queued)]
+    return [*(figures.taken(of) for of in today.taken[:2]), figures.queued(today)]
 
 
 def _uploads_tile(at: datetime) -> Tile:
     uploads = desks.uploads(at=at)
-    note = _("refused in %(days)s days: %(refused)s")
+    note = _("refused in %(days)s days and not sent again: %(refused)s")
     return Tile(
         label=_("Batches being posted"),
         value=f"{uploads.waiting:,}",
@@ -80,8 +68,8 @@ def _refused(merchant: str, at: datetime) -> list[Attention]:
         found.append(
             Attention(
                 tone="bad",
-                title=_("Batches refused in %(days)s days: %(count)s")
-                % {"days": desks.LATELY_DAYS, "count": f"{uploads.refused:,}"},
+                title=_("Batches refused and not sent again: %(count)s")
+                % {"count": f"{uploads.refused:,}"},
                 detail=_("Nothing of them was posted; the reader keeps its records."),
                 url=f"{reverse('batch-list')}?view=refused",
                 action=_("Open them"),

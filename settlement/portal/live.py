@@ -14,14 +14,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from config import money
 from config.paging import newest_first
 from config.people.access import right_required
 from config.portal.home import Tile
 from config.roles import Right
 from merchants.models import Merchant
 from settlement.models import Payment
-from settlement.portal import filters, words
+from settlement.portal import figures, filters, words
 from settlement.portal.places import choose, may_choose, shop_of
 from settlement.selectors import sales
 from settlement.selectors.sales import Asked, Today
@@ -169,32 +168,8 @@ def _toolbar(request: HttpRequest, shop: Merchant, asked: Asked, today: Today) -
 
 
 def _tiles(today: Today) -> list[Tile]:
-    """Return the figures of the day: taken per currency, what is queued, what is being posted."""
-    found = [
-        Tile(
-            label=_("Taken today"),
-            value=money.text(taken.net_minor, taken.currency),
-            unit=taken.currency,
-            note=_("Sales: %(sales)s, reversed: %(reversals)s")
-            % {"sales": f"{taken.sales:,}", "reversals": f"{taken.reversals:,}"},
-            trend=taken.trend,
-        )
-        for taken in today.taken
+    return [
+        *(figures.taken(of) for of in today.taken),
+        figures.queued(today),
+        figures.posting(today),
     ]
-    queued = _("as %(telling)s of %(readers)s devices last said")
-    found.append(
-        Tile(
-            label=_("Queued on readers"),
-            value=f"{today.queued:,}" if today.telling else None,
-            note=queued % {"telling": today.telling, "readers": today.active},
-        )
-    )
-    refused = _("refused in %(days)s days: %(refused)s")
-    found.append(
-        Tile(
-            label=_("Batches being posted"),
-            value=f"{today.posting:,}",
-            note=refused % {"days": sales.REFUSED_DAYS, "refused": f"{today.refused:,}"},
-        )
-    )
-    return found

@@ -54,7 +54,7 @@ def payment(request: HttpRequest, reference: str) -> HttpResponse:
 
 def _tabs(as_api: bool) -> list[Tab]:
     return [
-        Tab("?", _("What happened"), None, not as_api),
+        Tab("?", _("Timeline"), None, not as_api),
         Tab("?tab=api", _("API"), None, as_api),
     ]
 

@@ -25,8 +25,12 @@ _VOID: Final = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One thing that happened (``components/timeline.html``)."""
+    """One thing that happened (``components/timeline.html``).
 
+    ``rank``: what comes first of what bears the same time, as all of one posting does.
+    """
+
+    rank: int
     tone: str
     what: str | Promise
     at: datetime
@@ -41,12 +45,9 @@ def lines(entries: Iterable[Entry], *, payment: Payment, for_issuer: bool) -> li
     The shop is not told of other shops' records of the same card, nor of the issuer's exceptions.
     A record that came again tells of the same tap: that is told once.
     """
-    told: list[Line] = []
-    for entry in entries:
-        if not (for_issuer or _concerns(entry, payment)):
-            continue
-        told += [line for line in _told(entry) if line not in told]
-    return told[::-1]
+    theirs = [entry for entry in entries if for_issuer or _concerns(entry, payment)]
+    told = dict.fromkeys(line for entry in theirs for line in _told(entry))
+    return sorted(told, key=lambda line: (line.at, line.rank))[::-1]
 
 
 def _concerns(entry: Entry, payment: Payment) -> bool:
@@ -81,6 +82,7 @@ def _told(entry: Entry) -> Iterator[Line]:
 def _tapped(entry: Tapped) -> Line:
     void = entry.record.kind == _VOID
     return Line(
+        rank=0,
         tone="neutral" if void else "offline",
         what=_("Taken back at the reader") if void else _("Tapped and approved offline"),
         who=entry.record.batch.device.name,
@@ -94,6 +96,7 @@ def _arrived(entry: Arrived) -> Iterator[Line]:
     """Tell that a batch came in, and what its record came to once it was verified."""
     batch, record = entry.batch, entry.record
     yield Line(
+        rank=1,
         tone="info",
         what=_("Came in with batch %(sequence)s") % {"sequence": f"{batch.sequence:,}"},
         who=batch.device.name,
@@ -105,6 +108,7 @@ def _arrived(entry: Arrived) -> Iterator[Line]:
         return
     posted = record.state == BatchRecord.State.POSTED
     yield Line(
+        rank=2,
         tone="ok" if posted else "bad",
         what=_("Signature verified, record posted") if posted else _("Record rejected"),
         who=_("settlement"),
@@ -120,22 +124,23 @@ def _moved(entry: Moved) -> Line:
         "credit": words.ACCOUNTS[LedgerAccount.Kind(entry.credit.kind)],
     }
     what = words.TRANSFERS.get(Transfer.Code(entry.code), entry.code)
-    return Line(tone="ok", what=what, who=_("ledger"), at=entry.at, detail=way)
+    return Line(rank=3, tone="ok", what=what, who=_("ledger"), at=entry.at, detail=way)
 
 
 def _happened(entry: Happened) -> Line:
     event = entry.event
     look = words.EVENTS.get(event.type) or words.Look("neutral", event.type)
     number = _("Event %(seq)s of the shop") % {"seq": f"{event.seq:,}"} if event.seq else ""
-    return Line(tone=look.tone, what=look.word, who=event.type, at=entry.at, detail=number)
+    return Line(rank=4, tone=look.tone, what=look.word, who=event.type, at=entry.at, detail=number)
 
 
 def _excepted(entry: Excepted) -> Iterator[Line]:
     item = entry.exception
     if item.resolved_at:
         what = _("Exception resolved")
-        yield Line(tone="ok", what=what, at=item.resolved_at, detail=item.resolution)
+        yield Line(rank=7, tone="ok", what=what, at=item.resolved_at, detail=item.resolution)
     yield Line(
+        rank=5,
         tone="warn",
         what=words.EXCEPTIONS.get(item.kind, item.kind),
         who=_("exception"),
@@ -155,6 +160,7 @@ def _gap(detail: dict[str, int]) -> str:
 def _disputed(entry: Disputed) -> Line:
     dispute = entry.dispute
     return Line(
+        rank=6,
         tone="bad",
         what=_("A second payment under the same counter"),
         who=dispute.reference,

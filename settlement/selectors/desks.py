@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q
 
 from settlement.models import Batch, Dispute, ExceptionItem, Payment
 from settlement.models.batches import ATC_GAP
@@ -14,7 +14,10 @@ LATELY_DAYS: Final = 7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uploads:
-    """Batches that wait to be posted, since when the oldest does, and those refused lately."""
+    """Batches that wait to be posted, since when the oldest does, and those refused lately.
+
+    ``refused``: those that no accepted batch of the reader has made good since.
+    """
 
     waiting: int
     oldest: datetime | None
@@ -33,14 +36,16 @@ class Open:
 def uploads(*, at: datetime, merchant: str = "") -> Uploads:
     """Return how uploads go at the merchant with that reference, or everywhere."""
     rows = Batch.objects.filter(merchant__reference=merchant) if merchant else Batch.objects.all()
-    waiting = Q(state=Batch.State.RECEIVED)
-    lately = Q(state=Batch.State.REFUSED, received_at__gte=at - timedelta(days=LATELY_DAYS))
+    again = Batch.objects.filter(device=OuterRef("device"), sequence=OuterRef("sequence"))
+    refused = rows.filter(
+        ~Exists(again.exclude(state=Batch.State.REFUSED)),
+        state=Batch.State.REFUSED,
+        received_at__gte=at - timedelta(days=LATELY_DAYS),
+    )
+    waiting = rows.filter(state=Batch.State.RECEIVED)
     return Uploads(
-        **rows.filter(waiting | lately).aggregate(
-            waiting=Count("pk", filter=waiting),
-            oldest=Min("received_at", filter=waiting),
-            refused=Count("pk", filter=lately),
-        )
+        **waiting.aggregate(waiting=Count("pk"), oldest=Min("received_at")),
+        refused=refused.count(),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.conf import settings
 
 _ANSWER_WITHIN_S: Final = 120
-_END_WITHIN_S: Final = 10
+_END_WITHIN_S: Final = 6
 
 type Answer = dict[str, Any]
 
@@ -60,11 +60,14 @@ class Child:
         except TimeoutError as silent:
             raise ChildLost(f"{self.name} does not answer {op}") from silent
 
-    def stop(self) -> None:
-        """Close the pipe, which ends the process; kill one that does not end."""
+    def dismiss(self) -> None:
+        """Close the pipe: the process ends what it is at, then itself."""
         assert self._process.stdin is not None
         with self._lock, contextlib.suppress(OSError):
             self._process.stdin.close()
+
+    def wait(self) -> None:
+        """Wait for the end of a dismissed process; kill one that does not end."""
         try:
             self._process.wait(timeout=_END_WITHIN_S)
         except subprocess.TimeoutExpired:

@@ -25,7 +25,7 @@ from wallets.devices.portal import PhonePortal
 from wallets.wire import Verification
 from wallets.wire.pin_code import psn_key
 
-_THREADS: Final = 8
+_THREADS: Final = 16
 _SECRET_BYTES: Final = 32
 _PIN: Final = "0000"  # of a phone nobody else ever holds
 
@@ -50,8 +50,9 @@ class SimulatedPhone:
             return {"device": None}
         with self._lock:
             self._device = kept["device"]
-            self._take(Phone.from_state(kept["phone"], save=self._save))
-        return {"device": self._device}
+            phone = Phone.from_state(kept["phone"], save=self._save)
+            self._take(phone)
+        return {"device": self._device, "cards": [b64.encode(card) for card in phone.cards]}
 
     def enrol(self, *, code: str, name: str, at: int) -> Answer:
         """Become a device of the customer whose code this is."""

@@ -224,7 +224,7 @@ def main() -> None:
     """Run one reader until its pipe is closed."""
     folder, name, origin = sys.argv[1:4]
     reader = SimulatedReader(folder=Path(folder), name=name, origin=origin)
-    serve(orders=reader.orders(), threads=2)
+    serve(orders=reader.orders(), threads=4)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ class Troupe:
     def __init__(self, *, folder: Path, readers: int) -> None:
         self.readers: list[Child] = []
         self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE)
-        self._background = ThreadPoolExecutor(max_workers=max(1, readers))
+        self._background = ThreadPoolExecutor(max_workers=readers + 2)
         self.phones = Child(module=_PHONES, folder=folder, name="phones")
         for number in range(readers):
             self.readers.append(Child(module=_READER, folder=folder, name=f"reader-{number}"))
@@ -28,11 +28,13 @@ class Troupe:
 
     def __exit__(self, *_failure: object) -> None:
         for child in [self.phones, *self.readers]:
-            child.stop()
+            child.dismiss()
+        for child in [self.phones, *self.readers]:
+            child.wait()
         for pool in (self._pool, self._background):
             pool.shutdown(cancel_futures=True)
 
-    def begin(self, order: Callable[[], Answer]) -> Future[Answer]:
+    def begin[Told](self, order: Callable[[], Told]) -> Future[Told]:
         """Carry an order out while others go on."""
         return self._background.submit(order)
 

@@ -6,6 +6,8 @@
   const polled = (element) => element?.closest?.("[data-polled]");
   const resting = (box) => document.hidden || "paused" in document.documentElement.dataset || box.contains(document.activeElement);
 
+  /* the server does not take a box that redraws itself for somebody at the desk */
+  document.addEventListener("htmx:configRequest", (e) => { if (polled(e.detail.elt) === e.detail.elt) e.detail.headers["X-Polled"] = "1"; });
   document.addEventListener("htmx:beforeRequest", (e) => {
     const box = polled(e.detail.elt);
     if (box === e.detail.elt && resting(box)) { e.preventDefault(); return; }

@@ -220,10 +220,10 @@ class TestGarbage:
         card = world.put_card(phone)
 
         with counter.open() as address:
-            with socket.create_connection(address) as peer:
+            with suppress(ConnectionError), socket.create_connection(address) as peer:
                 peer.sendall(data)
                 peer.shutdown(socket.SHUT_WR)
-                peer.recv(10_000)
+                peer.recv(10_000)  # may be a reset: the reader hangs up on bytes it never read
             outcome = pay(phone, card, address)
 
         assert counter.outcomes[0].state == "broken"

@@ -66,8 +66,17 @@ def test_a_shop_is_told_its_day_and_what_went_wrong(world):
     tiles, waiting = desk(Role.MERCHANT_OWNER, world.merchant.reference, world.now)
 
     assert tiles["Taken today"] == "3,500"
-    assert waiting == ["Batches refused in 7 days: 1"]
+    assert waiting == ["Batches refused and not sent again: 1"]
     assert desk(Role.MERCHANT_CASHIER, world.merchant.reference, world.now)[1] == []
+
+
+def test_a_batch_sent_again_needs_nobody(world):
+    sale = world.card.sale(world.shop, 1000)
+    with pytest.raises(BatchRefused):
+        world.shop.upload(sale, totals={"KRW": 999})
+    world.post(world.shop, sale)
+
+    assert desk(Role.MERCHANT_OWNER, world.merchant.reference, world.now)[1] == []
 
 
 def test_the_clearing_desk_is_told_of_late_batches(world):

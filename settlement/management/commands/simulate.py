@@ -42,7 +42,9 @@ class Command(JsonCommand):
         self._check(options)
         if options["forever"]:
             return live.perform(
-                phones=options["phones"], readers=options["readers"], actor=self.actor
+                phones=options["phones"],
+                readers=options["readers"],
+                seed=options["seed"],
             )
         seed = secrets.randbelow(2**31) if options["seed"] is None else options["seed"]
         verdict = run.run(

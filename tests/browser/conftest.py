@@ -1,0 +1,132 @@
+"""The distribution's Chromium at the running portal; whatever a page does wrong fails its test."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, StorageState, sync_playwright
+
+from config.stack.parts import find_chromium
+from tests.browser import axe
+from tests.browser.window import Window
+from tests.journeys.portal import Portal
+from tests.journeys.street import Counter, Handset, Shop, Street, tap
+
+AXE_MISSING = pytest.StashKey[str]()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    named = os.environ.get("PAYDESK_CHROMIUM") or find_chromium()
+    if not named:
+        pytest.skip("there is no Chromium here")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=named,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def doors(portal: Portal, chromium: Browser) -> Callable[[str], StorageState]:
+    """Return a function that signs a role in by its printed link, once, and gives its cookies."""
+    entered: dict[str, StorageState] = {}
+
+    def enter(role: str) -> StorageState:
+        if role not in entered:
+            context = chromium.new_context()
+            context.new_page().goto(portal.links[role])
+            entered[role] = context.storage_state()
+            context.close()
+        return entered[role]
+
+    return enter
+
+
+@pytest.fixture
+def window(
+    portal: Portal, chromium: Browser, doors: Callable[[str], StorageState]
+) -> Iterator[Callable[..., Window]]:
+    """Return a function that opens a window for a role, "" for nobody; each must end spotless."""
+    opened: list[Window] = []
+    with ExitStack() as contexts:
+
+        def open_for(role: str, *, width: int = 1440) -> Window:
+            context = chromium.new_context(
+                storage_state=doors(role) if role else None,
+                viewport={"width": width, "height": 900},
+                locale="en-GB",
+            )
+            contexts.callback(context.close)
+            opened.append(Window(context=context, origin=portal.origin))
+            return opened[-1]
+
+        yield open_for
+        faults = [fault for one in opened for fault in one.faults]
+    assert faults == []
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """The demo's bakery with a reader on its counter, and a customer with two cards on a phone."""
+
+    street: Street
+    shop: str
+    issuer: str
+    handset: Handset
+    counter: Counter
+    cards: list[dict[str, object]]
+    tokens: list[bytes]
+
+    def sell(self, amount_minor: int, *, card: int = 0) -> str:
+        """Take one payment, send it to the portal, and return its approval code."""
+        outcome = tap(self.handset, self.tokens[card], self.counter, amount_minor)
+        assert outcome.state == "approved", outcome
+        assert self.counter.upload().state == "POSTED"
+        return outcome.code
+
+
+@pytest.fixture(scope="session")
+def scene(portal: Portal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    street = Street(portal=portal, folder=tmp_path_factory.mktemp("devices"))
+    demo = portal.manage("seed_demo")
+    customer = street.customer("Lee Sora")
+    cards = [street.card(customer) for _ in range(2)]
+    handset = street.handset(customer)
+    tokens = [handset.take(str(card["card"])) for card in cards]
+    shop = Shop(merchant=demo["merchants"][0], store="", api_key="", origin=portal.origin)
+    with street.counter(shop) as counter:
+        yield Scene(
+            street=street,
+            shop=demo["merchants"][0],
+            issuer=demo["issuer"],
+            handset=handset,
+            counter=counter,
+            cards=cards,
+            tokens=tokens,
+        )
+
+
+@pytest.fixture(scope="session")
+def axe_source(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The accessibility checker's source, "" where npm cannot bring it: then a loud line says so."""
+    try:
+        return axe.fetch(folder=tmp_path_factory.mktemp("axe"), npm=shutil.which("npm"))
+    except axe.NotToBeHad as reason:
+        pytestconfig.stash[AXE_MISSING] = str(reason)
+        return ""
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    reason = config.stash.get(AXE_MISSING, "")
+    if reason:
+        terminalreporter.write_line(
+            f"!!!!! AXE DID NOT RUN, SO NO PAGE WAS CHECKED BY IT: {reason} !!!!!", red=True
+        )

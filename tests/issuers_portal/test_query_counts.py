@@ -1,0 +1,53 @@
+"""A page costs the same number of queries however long its list is (ux §6, A6: at most 12)."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests.issuers_portal.scene import add_card
+
+pytestmark = pytest.mark.django_db
+
+LISTS = [
+    ("blacklist", ""),
+    ("blacklist", "?view=waiting&reason=LOST&q=kim&sort=card"),
+    ("distribution", ""),
+    ("list-versions", ""),
+    ("issuer-devices", ""),
+    ("issuer-devices", "?view=behind&q=kim&sort=device"),
+    ("card-list", ""),
+    ("card-list", "?view=blocked&q=kim&sort=card"),
+    ("programme-list", ""),
+]
+
+
+def count(browser, url):
+    with CaptureQueriesContext(connection) as queries:
+        assert browser.get(url).status_code == 200
+    return len(queries)
+
+
+@pytest.mark.parametrize(("name", "query"), LISTS)
+def test_a_list_asks_at_most_twelve_whatever_its_length(name, query, scene, risk, at, now):
+    url = at(name, query=query)
+    scene.block(0, at=now)
+    scene.fetch(0, at=now)
+    count(risk, url)  # what is looked up once in a process
+    before = count(risk, url)
+
+    for number in range(3, 6):
+        add_card(scene, at=now - timedelta(days=1))
+        scene.block(number, at=now)
+
+    assert count(risk, url) == before
+    assert before <= 12
+
+
+def test_a_poll_costs_less_than_its_page(scene, risk, at, now):
+    scene.block(0, at=now)
+    entry = scene.cards[0].blacklist_entries.get()
+    risk.get(at("blacklist"))
+
+    assert count(risk, at("blacklist-reach", query=f"?ids={entry.pk}")) <= 11
