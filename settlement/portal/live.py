@@ -30,7 +30,7 @@ VIEWS: Final = {
     "": gettext_lazy("All"),
     "today": gettext_lazy("Today"),
     "reversed": gettext_lazy("Reversed"),
-    "borne": gettext_lazy("Not borne by the cardholder"),
+    "borne": gettext_lazy("Borne by others"),
 }
 
 

@@ -120,6 +120,13 @@ class Sale:
     voided: bool = False
 
 
+class Tap(NamedTuple):
+    """The sale with a phone's highest ATC, and when its reader took it."""
+
+    atc: int
+    at: int
+
+
 class Listing(NamedTuple):
     """A card's time on the blacklist; ``versions``: list number → (added in, removed in)."""
 
@@ -137,6 +144,7 @@ class History:
 
     seen: dict[tuple[int, int], Seen] = field(default_factory=dict)  # credential, ATC
     newest: dict[Counter, int] = field(default_factory=dict)  # the highest ATC posted
+    latest: dict[Counter, Tap] = field(default_factory=dict)  # the sale with the highest
     sales: dict[tuple[Counter, int], Sale] = field(default_factory=dict)  # by ATC
     listings: dict[int, list[Listing]] = field(default_factory=dict)  # by card
     fetched: dict[tuple[int, int, int], int] = field(default_factory=dict)  # reader, issuer, tap

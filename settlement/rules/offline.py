@@ -22,6 +22,7 @@ from wallets.wire import OfflineRecord, RecordKind, Verification
 
 _AHEAD_S: Final = 5 * 60
 _OLDEST_S: Final = 8 * 24 * 3600
+_CLOCKS_APART_S: Final = 5 * 60  # two readers' clocks; more is no clock's fault
 
 
 class Reason(StrEnum):
@@ -54,6 +55,7 @@ class Verdict(NamedTuple):
     reason: str = ""
     liability: Liability = CARDHOLDER
     gap: Gap | None = None
+    rollback: bool = False  # its ATC is below that of a sale before it
     sale: Sale | None = None  # a void's
     payment_id: int | None = None  # of the payment that was posted before
 
@@ -74,7 +76,10 @@ def judge(taken: Taken, history: History) -> Verdict:
     if _over_profile(genuine):
         return Verdict(posted=False, reason=Reason.OVER_PROFILE)
     return Verdict(
-        posted=True, liability=liability.of(genuine, history), gap=_gap(genuine, history)
+        posted=True,
+        liability=liability.of(genuine, history),
+        gap=_gap(genuine, history),
+        rollback=_rolled_back(genuine, history),
     )
 
 
@@ -170,3 +175,14 @@ def _judge_void(genuine: Genuine, history: History) -> Verdict:
 def _gap(genuine: Genuine, history: History) -> Gap | None:
     newest, atc = history.newest.get(genuine.counter, 0), genuine.record.atc
     return Gap(newest + 1, atc - 1) if atc > newest + 1 else None
+
+
+def _rolled_back(genuine: Genuine, history: History) -> bool:
+    """Return whether the counter ran backwards: a copy of the phone counts from where it was made.
+
+    A batch that is merely late brings low ATCs of earlier taps, and is none.
+    """
+    latest = history.latest.get(genuine.counter)
+    if latest is None or genuine.record.atc >= latest.atc:
+        return False
+    return genuine.record.at > latest.at + _CLOCKS_APART_S

@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from settlement.rules.facts import Genuine, History, Sale, Seen, Taken
+from settlement.rules.facts import Genuine, History, Sale, Seen, Taken, Tap
 from settlement.rules.offline import Reason, Verdict, genuine_of, judge
 
 
@@ -79,6 +79,7 @@ def _post(
     if sale is None:
         sale = _sale(genuine, verdict, *next(fresh))
         history.sales[genuine.counter, genuine.record.atc] = sale
+        _note_latest(genuine, history)
         sheet.sales.append((genuine, sale))
     else:
         sale.voided = True
@@ -90,6 +91,12 @@ def _post(
     seen = Seen(genuine.taken.digest, sale.payment_id)
     history.seen[genuine.credential.credential_id, atc] = seen
     return sale
+
+
+def _note_latest(genuine: Genuine, history: History) -> None:
+    latest = history.latest.get(genuine.counter)
+    if latest is None or genuine.record.atc > latest.atc:
+        history.latest[genuine.counter] = Tap(genuine.record.atc, genuine.record.at)
 
 
 def _sale(genuine: Genuine, verdict: Verdict, payment_id: int, reference: str) -> Sale:

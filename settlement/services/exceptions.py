@@ -13,7 +13,10 @@ from settlement.services import copying
 
 
 def open_for(sheet: Sheet, *, at: datetime) -> None:
-    """Open one per ATC gap and one per payment the cardholder does not bear, for the issuer."""
+    """Open one per ATC gap or rollback, and per payment the cardholder does not bear.
+
+    All of them stand in the queue of the card's issuer.
+    """
     copying.insert(
         model=ExceptionItem,
         fields=("kind", "tenant", "payment_id", "detail", "opened_at", "resolution"),
@@ -30,6 +33,8 @@ def _kinds(entry: Entry) -> Iterator[tuple[str, dict[str, int]]]:
     gap, liability = entry.verdict.gap, entry.verdict.liability
     if gap is not None:
         yield ATC_GAP, {"first": gap.first, "last": gap.last}
+    if entry.verdict.rollback and entry.taken.record is not None:
+        yield ATC_ROLLBACK, {"atc": entry.taken.record.atc}
     if liability.bearer is not Bearer.CARDHOLDER and entry.verdict.sale is None:
         yield liability.cause, {"claimed_version": entry.taken.claimed_version}
 

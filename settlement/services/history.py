@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from settlement.rules.facts import Bearer, Genuine, History, Liability, Listing, Sale, Seen
+from settlement.rules.facts import Bearer, Genuine, History, Liability, Listing, Sale, Seen, Tap
 from wallets.wire import RecordKind
 
 
@@ -39,20 +39,27 @@ SELECT a.credential_id, a.atc, a.payload_digest, a.payment_id
 
 def _load_newest(history: History, records: Iterable[Genuine]) -> None:
     asked = {genuine.counter for genuine in records}
-    for card_id, phone_id, atc in _rows(_NEWEST, asked, width=2):
-        history.newest[card_id, phone_id] = atc
+    for card_id, phone_id, atc, *sale in _rows(_NEWEST, asked, width=2):
+        counter, (sale_atc, sold_at) = (card_id, phone_id), sale
+        history.newest[counter] = max(atc, history.newest.get(counter, 0))
+        latest = history.latest.get(counter)
+        if sale_atc is not None and (latest is None or sale_atc > latest.atc):
+            history.latest[counter] = Tap(sale_atc, int(sold_at.timestamp()))
 
 
 # A renewed certificate goes on counting where the one before stopped (protocol §5).
 _NEWEST = """
-SELECT c.card_id, c.device_id, max(newest.atc)
+SELECT c.card_id, c.device_id, newest.atc, latest.atc, latest.created_at
   FROM unnest(%s::bigint[], %s::bigint[]) AS asked (card_id, device_id)
   JOIN issuers_credential c USING (card_id, device_id)
   CROSS JOIN LATERAL (
       SELECT atc FROM settlement_atcseen a
        WHERE a.credential_id = c.id ORDER BY atc DESC LIMIT 1
   ) newest
- GROUP BY c.card_id, c.device_id
+  LEFT JOIN LATERAL (
+      SELECT atc, created_at FROM settlement_payment p
+       WHERE p.credential_id = c.id AND p.channel = 'OFFLINE' ORDER BY atc DESC LIMIT 1
+  ) latest ON true
 """
 
 

@@ -36,7 +36,7 @@ from settlement.simulation.troupe import Troupe
 PART: Final = "simulator"
 _TICK_S: Final = 0.2
 _TRY_AGAIN_S: Final = 2.0
-_UPLOAD_PATIENCE_S: Final = 5.0
+_UPLOAD_PATIENCE_S: Final = 3.0
 _BLOCKED_FOR_S: Final = (25.0, 40.0)
 _ACTOR: Final = Actor(kind="COMMAND", name=PART)
 _STALE: Final = frozenset(

@@ -61,6 +61,7 @@ def window(
                 storage_state=doors(role) if role else None,
                 viewport={"width": width, "height": 900},
                 locale="en-GB",
+                reduced_motion="reduce",  # nothing is looked at on its way to another colour
             )
             contexts.callback(context.close)
             opened.append(Window(context=context, origin=portal.origin))
@@ -68,7 +69,7 @@ def window(
 
         yield open_for
         faults = [fault for one in opened for fault in one.faults]
-    assert faults == []
+    assert not faults, "\n".join(faults)
 
 
 @dataclass(kw_only=True)
@@ -114,7 +115,7 @@ def scene(portal: Portal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="session")
 def axe_source(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The accessibility checker's source, "" where npm cannot bring it: then a loud line says so."""
+    """The accessibility checker's source, "" where npm cannot bring it: a loud line says so."""
     try:
         return axe.fetch(folder=tmp_path_factory.mktemp("axe"), npm=shutil.which("npm"))
     except axe.NotToBeHad as reason:

@@ -29,8 +29,9 @@ def count(browser, url):
     return len(queries)
 
 
-@pytest.mark.parametrize(("name", "query"), LISTS)
-def test_a_list_asks_at_most_twelve_whatever_its_length(name, query, scene, risk, at, now):
+@pytest.mark.parametrize("listing", LISTS, ids="".join)
+def test_a_list_asks_at_most_twelve_whatever_its_length(listing, scene, risk, at, now):
+    name, query = listing
     url = at(name, query=query)
     scene.block(0, at=now)
     scene.fetch(0, at=now)

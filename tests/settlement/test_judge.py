@@ -14,6 +14,7 @@ from settlement.rules.facts import (
     Reader,
     Seen,
     Taken,
+    Tap,
 )
 from settlement.rules.offline import Gap, judge
 from settlement.rules.sheet import business_date, draw_up
@@ -170,6 +171,24 @@ def test_the_same_payload_names_the_payment_it_made():
 )
 def test_a_gap_is_what_lies_between(newest, atc, gap):
     assert of(History(newest={(5, 11): newest}), atc=atc).gap == gap
+
+
+@pytest.mark.parametrize(
+    ("atc", "latest_at", "rolled_back"),
+    [
+        (4, NOW - 301, True),
+        (4, NOW - 300, False),  # clocks
+        (4, NOW + 600, False),  # merely late
+        (5, NOW - 301, False),
+        (6, NOW - 301, False),
+    ],
+)
+def test_a_counter_that_ran_backwards_is_flagged_and_posts(atc, latest_at, rolled_back):
+    history = History(newest={(5, 11): 5}, latest={(5, 11): Tap(5, latest_at)})
+
+    verdict = of(history, atc=atc)
+
+    assert (verdict.posted, verdict.rollback) == (True, rolled_back)
 
 
 def listed(*, at=NOW - 60, lifted=None, added=2, removed=None, fetched=0):

@@ -218,6 +218,18 @@ def test_a_gap_in_the_atc_posts_and_closes_when_it_is_filled(card, noon):
     assert slow.result() == [("POSTED", "")] * 2
 
 
+def test_a_phone_whose_counter_ran_backwards_is_flagged(till, card, noon):
+    till.upload(card.sale(till, atc=9, at=noon - timedelta(hours=2)))
+    post(noon)
+    till.upload(card.sale(till, atc=4))
+
+    post(noon)
+
+    assert till.result() == [("POSTED", "")]
+    kinds = ExceptionItem.objects.order_by("pk").values_list("kind", flat=True)
+    assert list(kinds) == ["atc_gap", "atc_rollback"]
+
+
 def test_a_renewed_certificate_goes_on_counting(till, noon):
     card = factory.card_on_phone(balance=30_000_000)
     till.upload(card.sale(till), card.sale(till))

@@ -33,9 +33,16 @@ def uploaded(till, django_capture_on_commit_callbacks):
     return upload
 
 
-def test_an_upload_wakes_a_worker_that_posts_it(uploaded, till, monkeypatch):
-    monkeypatch.setattr(app.conf, "task_always_eager", True)
+@pytest.fixture
+def worker_here():
+    """Run tasks in place of sending them."""
+    app.conf.task_always_eager = True
+    yield
+    app.conf.task_always_eager = False
 
+
+@pytest.mark.usefixtures("worker_here")
+def test_an_upload_wakes_a_worker_that_posts_it(uploaded, till):
     assert uploaded().status == 202
 
     till.sequence = 1
