@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import structlog
 from django.conf import settings
 from django.contrib.auth import logout
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, resolve_url
@@ -43,6 +44,18 @@ class RequestId:
             response = self.get_response(request)
         response["X-Request-Id"] = name
         return response
+
+
+class NoNul:
+    """Refuses an address with a NUL before any query asks for it: PostgreSQL has no such text."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            raise BadRequest
+        return self.get_response(request)
 
 
 class SignedInPerson:

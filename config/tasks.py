@@ -3,9 +3,11 @@
 from typing import Final
 
 from celery import shared_task
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from config import devices, enrolment, health, idempotency
+from config.people import links
 
 BATCH: Final = 5000
 
@@ -20,8 +22,14 @@ def beat_worker(**_newer: object) -> None:
 
 @shared_task
 def forget_expired(**_newer: object) -> None:
-    """Delete spent nonces, old enrolment failures and answers older than 30 days, in batches."""
+    """Delete spent nonces, old enrolment failures, answers, links and sessions, in batches."""
     at = timezone.now()
-    for forget in (devices.forget_nonces, enrolment.forget_failures, idempotency.forget_older):
+    for forget in (
+        devices.forget_nonces,
+        enrolment.forget_failures,
+        idempotency.forget_older,
+        links.forget_old,
+    ):
         while forget(at=at, limit=BATCH) == BATCH:
             pass
+    Session.objects.filter(expire_date__lte=at).delete()

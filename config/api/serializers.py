@@ -54,6 +54,10 @@ class StrictSerializer(serializers.Serializer[Any]):
         return validated
 
 
+class NoBody(StrictSerializer):
+    """What a call that needs no body takes: nothing, or an object without a field."""
+
+
 class Text(serializers.CharField):
     """JSON text, never a number taken for text; blanks at the ends stay as sent."""
 

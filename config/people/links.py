@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from config.models import OneTimeLink, User
@@ -75,3 +76,14 @@ def redeem(*, token: str, purpose: OneTimeLink.Purpose, at: datetime) -> User:
     if OneTimeLink.objects.filter(pk=link.pk, used_at=None).update(used_at=at) != 1:
         raise LinkSpent(_("The link was used, replaced by a newer one, or is too old."))
     return link.user
+
+
+def forget_old(*, at: datetime, limit: int) -> int:
+    """Delete up to ``limit`` links that ended a month ago; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM config_onetimelink WHERE id IN"
+            " (SELECT id FROM config_onetimelink WHERE expires_at <= %s LIMIT %s)",
+            [at - timedelta(days=30), limit],
+        )
+        return cursor.rowcount

@@ -24,6 +24,7 @@ from config.models import Membership, User
 from config.people import tenants
 from config.people.access import SignedInRequest
 
+TILES_MAX = 5  # the design puts three to five in a row
 WORST_FIRST = ("bad", "warn", "offline", "info", "neutral", "ok")
 
 
@@ -74,7 +75,8 @@ def home(request: HttpRequest) -> HttpResponse:
         asked: Any = {"user": person.user, "membership": person.membership, "at": timezone.now()}
         waiting = [item for desk in desks() for item in desk.attention(**asked)]
         told["waiting"] = sorted(waiting, key=lambda item: WORST_FIRST.index(item.tone))
-        told["tiles"] = [tile for desk in desks() for tile in desk.tiles(**asked)]
+        tiles = [tile for desk in desks() for tile in desk.tiles(**asked)]
+        told["tiles"] = tiles[:TILES_MAX]
     return render(request, "home/home.html", told)
 
 

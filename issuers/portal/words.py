@@ -136,6 +136,6 @@ def percent(part: int, whole: int) -> str:
     """Return a share with one decimal, and never 100 where one is missing; "" of nothing."""
     if not whole:
         return ""
-    if part == whole:
-        return "100"
+    if part in (0, whole):
+        return "100" if part else "0"
     return f"{min(part / whole * 100, 99.9):.1f}"

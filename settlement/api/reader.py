@@ -31,7 +31,7 @@ class BatchUpload(APIView):
     @extend_schema(request={"application/cose": OpenApiTypes.BINARY}, responses={202: BatchAnswer})
     @idempotent
     def post(self, request: Request) -> Response:
-        content = cast("bytes", request.data)  # as the view's one parser leaves it
+        content = cast("bytes", request.data or b"")  # the one parser's bytes, {} for no body
         received = batches.receive(device=signer_of(request), content=content, at=timezone.now())
         tasks.hint()
         return Response(BatchAnswer(received).data, status=status.HTTP_202_ACCEPTED)

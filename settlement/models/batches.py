@@ -13,6 +13,7 @@ from settlement.models.guards import never_deleted, refers
 from settlement.models.payments import Payment
 
 ATC_GAP = "atc_gap"  # kind of exception: counters of a card the portal never saw
+ATC_ROLLBACK = "atc_rollback"  # kind of exception: a counter below that of an earlier tap
 
 
 @guarded

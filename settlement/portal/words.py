@@ -143,6 +143,7 @@ EVENTS: Final = {
 }
 EXCEPTIONS: Final = {
     "atc_gap": _("Transaction counters are missing"),
+    "atc_rollback": _("The transaction counter ran backwards"),
     "exposure_window": _("Approved in the exposure window"),
     "reader_held_entry": _("Approved against the reader's own list"),
     "list_rollback": _("The reader's list went back"),

@@ -10,13 +10,13 @@ PAGE = 100
 def payments_of_customer(*, customer: str, after: str) -> Sequence[Payment]:
     """Return the payments made with the customer's cards, oldest first, after the one named.
 
-    ``customer``: reference; ``after``: a payment's reference, "" for the beginning. An unknown one
-    begins anew, for nothing is ever taken away.
+    ``customer``: reference; ``after``: a payment's reference, "" for the beginning. An unknown one,
+    or another customer's, begins anew, for nothing is ever taken away.
     """
     rows = (
         Payment.objects.filter(card__account__holder=customer)
         .select_related("card", "merchant", "store")
         .order_by("id")
     )
-    last = Payment.objects.filter(reference=after).values_list("id", flat=True).first()
+    last = rows.filter(reference=after).values_list("id", flat=True).first()
     return list(rows.filter(id__gt=last)[:PAGE] if last else rows[:PAGE])

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import connection
 
 from settlement.models import ExceptionItem
-from settlement.models.batches import ATC_GAP
+from settlement.models.batches import ATC_GAP, ATC_ROLLBACK
 from settlement.rules.facts import Bearer
 from settlement.rules.sheet import Entry, Sheet
 from settlement.services import copying

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
+import httpx
 from django.conf import settings
 from django.utils import timezone
 
@@ -12,7 +12,7 @@ from config.audit import Actor
 from config.models.devices import DeviceKind
 from config.refusals import Refused
 from config.wire import b64
-from config.wire.client import PortalRefused, PortalUnreachable, enrol
+from config.wire.client import PortalRefused, PortalUnreachable, discover, enrol
 from config.wire.keys import SigningKey
 from issuers.models import Card, Programme
 from settlement.services import demo, openings
@@ -58,18 +58,30 @@ class Cast:
         return [*self.phones, *self.readers, *self.tills]
 
 
-def hire(*, plan: Plan, troupe: Troupe, folder: Path, actor: Actor, at: datetime) -> Cast:
+def look_for_portal() -> None:
+    """Make sure that this is a demo and its portal answers, before anything is made for a run.
+
+    :raises NotADemo: this installation is none
+    :raises PortalAway: no portal answers at ``settings.ORIGIN``
+    """
+    if not settings.DEMO:
+        raise NotADemo
+    try:
+        with httpx.Client(trust_env=False) as http:
+            discover(http=http, origin=settings.ORIGIN)
+    except PortalUnreachable as lost:
+        raise PortalAway(f"{settings.ORIGIN} does not answer.") from lost
+
+
+def hire(*, plan: Plan, troupe: Troupe, actor: Actor, at: datetime) -> Cast:
     """Make new customers with new cards, enrol their phones and the readers, put the cards on.
 
     Nothing of an earlier run plays a part, so the end follows from the seed alone. All devices talk
     to the portal at ``settings.ORIGIN`` over HTTP, as outsiders do.
 
-    :raises NotADemo: this installation is none
     :raises PortalAway: no portal answers there
     :raises PortalRefusedUs: it refuses what a new device asks
     """
-    if not settings.DEMO:
-        raise NotADemo
     stage = demo.seed(at=at)
     owners = []
     cards: list[list[str]] = []

@@ -40,7 +40,13 @@ _UPLOAD_PATIENCE_S: Final = 3.0
 _BLOCKED_FOR_S: Final = (25.0, 40.0)
 _ACTOR: Final = Actor(kind="COMMAND", name=PART)
 _STALE: Final = frozenset(
-    {"uses_exhausted", "cumulative_exceeded", "certificate_expired", "contact_overdue"}
+    {
+        "uses_exhausted",
+        "cumulative_exceeded",
+        "certificate_expired",
+        "contact_overdue",
+        "card_unknown",
+    }
 )
 
 logger = logging.getLogger(__name__)
@@ -90,7 +96,10 @@ class Traffic:
         ]
 
     def _tap(self) -> None:
-        phone = self.random.choice(sorted(self.residents.cards))
+        ready = sorted(phone for phone, cards in self.residents.cards.items() if cards)
+        if not ready:
+            return
+        phone = self.random.choice(ready)
         card = self.random.choice(self.residents.cards[phone])
         self.taps += 1
         told = self.troupe.tap(
@@ -138,8 +147,10 @@ class Traffic:
 
     def _block_or_unblock(self) -> None:
         """Block the last phone's last card, or lift what an earlier turn blocked."""
-        phone = max(self.residents.cards)
-        card = card_of(reference=self.residents.cards[phone][-1])
+        theirs = self.residents.cards[max(self.residents.cards)]
+        if not theirs:
+            return
+        card = card_of(reference=theirs[-1])
         ours = _ACTOR.name
         if card.state == Card.State.ACTIVE and self.random.random() < 0.5:
             done = blacklist.block_and_publish(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from django.utils import timezone
 
@@ -13,6 +14,8 @@ from settlement.services.demo import Seeded
 from settlement.simulation.casting import agreed, enrol_phone, enrol_reader, issue
 from settlement.simulation.troupe import Troupe
 from wallets.models import Customer
+
+_SPENT: Final = frozenset({"nothing_available", "card_closed", "account_closed", "not_found"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,7 +59,7 @@ class Residents:
         A card with no money left is put aside; whose last one that was gets a new one issued.
         """
         told = self.troupe.phones.ask("certify", phone=phone, card=card, at=_now())
-        if told.get("error") not in {"nothing_available", "card_closed", "account_closed"}:
+        if told.get("error") not in _SPENT:
             return
         self.cards[phone] = [other for other in self.cards[phone] if other != card]
         if not self.cards[phone]:
@@ -103,7 +106,7 @@ class Residents:
         loaded = []
         for card in mine.order_by("pk"):
             told = self.troupe.phones.ask("certify", phone=number, card=card.reference, at=_now())
-            if told.get("error") != "nothing_available":
+            if told.get("error") not in _SPENT:
                 agreed(told)
                 loaded.append(card.reference)
         return loaded

@@ -63,9 +63,10 @@ def run(*, plan: Plan, actor: Actor) -> Verdict:
     :raises PortalAway: no portal answers at ``settings.ORIGIN``, or not any more
     :raises PortalRefusedUs: it refused what no fault explains
     """
+    casting.look_for_portal()
     folder = _folder(plan)
     with Troupe(folder=folder, readers=plan.readers) as troupe:
-        cast = casting.hire(plan=plan, troupe=troupe, folder=folder, actor=actor, at=timezone.now())
+        cast = casting.hire(plan=plan, troupe=troupe, actor=actor, at=timezone.now())
         try:
             journal = Journal(folder / "conductor.jsonl")
             journal.note("plan", result=plan.digest(), seed=plan.seed)

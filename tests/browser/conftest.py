@@ -51,20 +51,15 @@ def doors(portal: Portal, chromium: Browser) -> Callable[[str], StorageState]:
 @pytest.fixture
 def window(
     portal: Portal, chromium: Browser, doors: Callable[[str], StorageState]
-) -> Iterator[Callable[..., Window]]:
+) -> Iterator[Callable[[str], Window]]:
     """Return a function that opens a window for a role, "" for nobody; each must end spotless."""
-    opened: list[Window] = []
-    with ExitStack() as contexts:
+    with ExitStack() as open_windows:
+        opened: list[Window] = []
 
-        def open_for(role: str, *, width: int = 1440) -> Window:
-            context = chromium.new_context(
-                storage_state=doors(role) if role else None,
-                viewport={"width": width, "height": 900},
-                locale="en-GB",
-                reduced_motion="reduce",  # nothing is looked at on its way to another colour
-            )
-            contexts.callback(context.close)
-            opened.append(Window(context=context, origin=portal.origin))
+        def open_for(role: str) -> Window:
+            state = doors(role) if role else None
+            one = Window.opened(chromium, origin=portal.origin, storage_state=state)
+            opened.append(open_windows.enter_context(one))
             return opened[-1]
 
         yield open_for
@@ -111,6 +106,14 @@ def scene(portal: Portal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             cards=cards,
             tokens=tokens,
         )
+
+
+@pytest.fixture(scope="session")
+def eventful(scene: Scene) -> None:
+    """Lists are looked at with rows in them: sold, and on its way to the blacklist."""
+    for amount in (3_300, 4_400):
+        scene.sell(amount)
+    scene.street.block(str(scene.street.card(scene.handset.customer)["card"]))
 
 
 @pytest.fixture(scope="session")

@@ -1,65 +1,91 @@
 """Every page of every role, wide and narrow, light and dark: nothing sticks out, axe is content."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from django.urls import Resolver404, resolve
-from playwright.sync_api import Page
+from django.urls import Resolver404, URLResolver, get_resolver, resolve
+from playwright.sync_api import Browser, Page, StorageState
 
 from tests.browser import axe
 from tests.browser.window import Window
+from tests.journeys.portal import Portal
 
 pytestmark = pytest.mark.browser
 
 WIDTHS = (1440, 390)
 ROLES = ("issuer risk", "issuer operations", "merchant owner", "platform admin")
 SIGNED_OUT = ("/sign-in", "/password/forgotten", "/styleguide")
+HOME = "home"  # shows each role something else
 LINKS = "[...document.querySelectorAll('main a[href], nav a[href], .bar a[href]')].map(a => a.href)"
 STICKS_OUT = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# Fragments of pages, downloads, and what only a form's POST or a mailed link leads to.
+NO_LINK_LEADS_TO: set[str] = set()
+
+
+@dataclass
+class Walk:
+    """What was found wrong, by role, and the names of all pages that were looked at."""
+
+    faults: dict[str, list[str]] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
 
 
 @pytest.fixture(scope="session")
-def walked() -> set[str]:
-    """Names of the pages that were looked at, by whatever role came there first."""
-    return set()
-
-
-@pytest.fixture(scope="session")
-def eventful(scene) -> None:
-    """Lists are looked at with rows in them: sold, blocked, refused."""
-    scene.sell(3_300)
-    scene.sell(4_400)
+def walk(
+    portal: Portal,
+    chromium: Browser,
+    doors: Callable[[str], StorageState],
+    eventful: None,
+    axe_source: str,
+) -> Walk:
+    """Go wherever links lead each role, and look once at each page on the way."""
+    done = Walk()
+    for role in ROLES:
+        with Window.opened(chromium, origin=portal.origin, storage_state=doors(role)) as window:
+            found = [
+                fault
+                for page, name in pages(window)
+                if name == HOME or name not in done.names
+                for fault in look(page, axe_source, noted=done.names, name=name)
+            ]
+            done.faults[role] = found + window.faults
+    return done
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_pages_of(role, window, walked, eventful, axe_source):
-    faults = [fault for page in pages(window(role), walked) for fault in look(page, axe_source)]
+def test_pages_of(role: str, walk: Walk) -> None:
+    assert not walk.faults[role], "\n".join(walk.faults[role])
+
+
+def test_no_page_was_missed(walk: Walk) -> None:
+    assert portal_names(get_resolver()) - walk.names - NO_LINK_LEADS_TO == set()
+
+
+@pytest.mark.parametrize("path", SIGNED_OUT)
+def test_pages_of_nobody(path, window, axe_source):
+    faults = look(window("").go(path), axe_source, noted=set(), name=path)
     assert not faults, "\n".join(faults)
 
 
-def test_pages_of_nobody(window, axe_source):
-    one = window("")
-    faults = [fault for path in SIGNED_OUT for fault in look(one.go(path), axe_source)]
-    assert not faults, "\n".join(faults)
-
-
-def pages(one: Window, walked: set[str]) -> Iterator[Page]:
-    """Go wherever links lead from the first page, once to each named page of the portal."""
-    ahead = ["/"]
+def pages(window: Window) -> Iterator[tuple[Page, str]]:
+    """Follow links from the first page, and give each named page of the portal once."""
+    ahead, seen = ["/"], {""} | NO_LINK_LEADS_TO
     while ahead:
         path = ahead.pop(0)
         name = name_of(path)
-        if not name or name in walked or name in NOT_PAGES:
+        if name in seen:
             continue
-        walked.add(name)
-        page = one.go(path)
-        ahead += [ours for link in page.evaluate(LINKS) if (ours := local(link, one.origin))]
-        yield page
+        seen.add(name)
+        page = window.go(path)
+        ahead += [ours for link in page.evaluate(LINKS) if (ours := local(link, window.origin))]
+        yield page, name
 
 
-def look(page: Page, source: str) -> list[str]:
+def look(page: Page, source: str, *, noted: set[str], name: str) -> list[str]:
     """Return what is wrong with the page at each width and in each colour scheme."""
+    noted.add(name)
     faults = []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
@@ -82,10 +108,24 @@ def local(link: str, origin: str) -> str:
 
 
 def name_of(path: str) -> str:
+    """Return the name of a page of the portal, "" for any other address."""
     try:
-        return resolve(path).url_name or ""
+        found = resolve(path)
     except Resolver404:
         return ""
+    return (found.url_name or "") if is_page(found.func) else ""
 
 
-NOT_PAGES: set[str] = set()
+def portal_names(resolver: URLResolver) -> set[str]:
+    """Return the names of all addresses that the portals of the apps serve."""
+    names: set[str] = set()
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            names |= portal_names(pattern)
+        elif is_page(pattern.callback):
+            names.add(str(pattern.name))
+    return names
+
+
+def is_page(view: Callable[..., object]) -> bool:
+    return ".portal." in view.__module__

@@ -1,10 +1,21 @@
 """A browser window that notes everything a page must not do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Self
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    StorageState,
+)
 
 OURS = "127.0.0.1"
 # Chromium's words for what a page gave up itself, by moving on while an answer was on its way.
@@ -32,6 +43,23 @@ class Window:
         self.page.on("request", self._asked)
         self.page.on("requestfailed", self._failed)
         self.page.on("response", self._answered)
+
+    @classmethod
+    @contextmanager
+    def opened(
+        cls, browser: Browser, *, origin: str, storage_state: StorageState | None
+    ) -> Iterator[Self]:
+        """Open a window, with the cookies of somebody who signed in or without, and close it."""
+        context = browser.new_context(
+            storage_state=storage_state,
+            viewport={"width": 1440, "height": 900},
+            locale="en-GB",
+            reduced_motion="reduce",  # nothing is looked at on its way to another colour
+        )
+        try:
+            yield cls(context=context, origin=origin)
+        finally:
+            context.close()
 
     def go(self, path: str) -> Page:
         """Open a page of the portal and return it once its scripts are there."""

@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 from config.api.authentication import actor_of, signer_of
 from config.api.once import idempotent
 from config.api.permissions import device_of
+from config.api.serializers import NoBody
 from config.models.devices import DeviceKind
 from config.wire import b64
 from issuers.services import cards, credentials
@@ -63,6 +64,7 @@ class CardFreeze(APIView):
     @extend_schema(request=None, responses=CardsAnswer)
     @idempotent
     def post(self, request: Request, card: str) -> Response:
+        NoBody.read(request)
         device = signer_of(request)
         mine = card_of(device=device, reference=card)
         cards.freeze(card=mine, actor=actor_of(request), at=timezone.now())
@@ -77,6 +79,7 @@ class CardUnfreeze(APIView):
     @extend_schema(request=None, responses=CardsAnswer)
     @idempotent
     def post(self, request: Request, card: str) -> Response:
+        NoBody.read(request)
         device = signer_of(request)
         mine = card_of(device=device, reference=card)
         cards.unfreeze(card=mine, actor=actor_of(request), at=timezone.now())

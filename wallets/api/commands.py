@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 
 from config.api.authentication import signer_of
 from config.api.permissions import device_of
+from config.api.serializers import NoBody
 from config.models.devices import DeviceKind
 from issuers.services.commands import pending_for
 from wallets.api.serializers import (
@@ -54,6 +55,7 @@ class SocketTicket(APIView):
 
     @extend_schema(request=None, responses={201: TicketAnswer})
     def post(self, request: Request) -> Response:
+        NoBody.read(request)
         ticket, expires_at = phones.socket_ticket(device=signer_of(request), at=timezone.now())
         told = TicketAnswer({"ticket": ticket, "expires_at": expires_at})
         return Response(told.data, status=status.HTTP_201_CREATED)

@@ -8,7 +8,7 @@ from config.api.serializers import Binary, CardToken, Counter, StrictSerializer,
 from wallets.selectors.cards import WalletCard
 
 PUBLIC_KEY_BYTES = 65  # P-256, uncompressed
-PIN_CODE = r"^[0-9]{10}$"
+PIN_CODE = r"^[0-9]{10}\Z"  # "$" would let a line break through
 
 
 class CertificateBody(StrictSerializer):
