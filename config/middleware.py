@@ -47,13 +47,19 @@ class RequestId:
 
 
 class NoNul:
-    """Refuses an address with a NUL before any query asks for it: PostgreSQL has no such text."""
+    """Refuses a NUL in address or cookies before a query asks for it: PostgreSQL has no such text.
+
+    A cookie may spell one as an octal escape, and no session, theme or token has any.
+    """
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+        query = request.META.get("QUERY_STRING", "")
+        if "%00" in query or any(
+            "\0" in text for text in (request.path, *request.COOKIES.values())
+        ):
             raise BadRequest
         return self.get_response(request)
 

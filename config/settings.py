@@ -316,6 +316,11 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 90,
+    # A hint must not hold a request up while the broker is down; the schedule makes up for it.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.2,
     "global_keyprefix": env.str("PAYDESK_CHANNEL_PREFIX", default="paydesk") + ":",
 }
 # A message that no worker took in time is worth nothing: the next one finds the same rows.

@@ -72,4 +72,4 @@ def _sockets(port: int) -> tuple[str, ...]:
 
 
 def _celery(*words: str) -> tuple[str, ...]:
-    return (PYTHON, "-m", "celery", "-A", "config", *words, "--loglevel=INFO")
+    return (PYTHON, "-m", "celery", "-A", "config", *words, "--loglevel=WARNING")

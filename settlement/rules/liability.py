@@ -19,7 +19,8 @@ def of(genuine: Genuine, history: History) -> Liability:
     Return who bears a sale; without a listing at the time of the tap the cardholder does.
 
     The reader's own clock counts no further than the batch's arrival. What it claims to have held
-    is measured against the portal's log of what it fetched: an older claim is a rollback.
+    is measured against the portal's log of what it fetched: an older claim is a rollback, and a
+    newer one does not undo that the list it was given carried the entry.
     """
     taken = genuine.taken
     listing = _listing_at(
@@ -28,10 +29,15 @@ def of(genuine: Genuine, history: History) -> Liability:
     if listing is None:
         return CARDHOLDER
     held = (taken.reader.device_id, genuine.card.issuer_id, genuine.record.at)
-    if taken.claimed_version < history.fetched.get(held, 0):
+    claimed, given = taken.claimed_version, history.fetched.get(held, 0)
+    if claimed < given:
         return LIST_ROLLBACK
-    number, version = genuine.credential.list_number, taken.claimed_version
-    if any(_holds(each, number, version) for each in history.listings[genuine.card.card_id]):
+    number = genuine.credential.list_number
+    if any(
+        _holds(each, number, version)
+        for each in history.listings[genuine.card.card_id]
+        for version in (given, claimed)
+    ):
         return READER_HELD_ENTRY
     return EXPOSURE_WINDOW
 

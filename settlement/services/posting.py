@@ -26,7 +26,7 @@ from settlement.services import (
 )
 from settlement.services.evidence import Evidence
 
-_LEASE_S: Final = 15  # a killed worker's batches wait that long, then twice as long, …
+_LEASE_S: Final = 20  # a killed worker's batches wait that long, then twice as long, …
 _DOUBLINGS_MAX: Final = 5
 _STUCK_AFTER: Final = 5
 _RACES_MAX: Final = 3

@@ -15,6 +15,7 @@
   const SILENT_MS = 25_000;   // the server's heartbeat comes every 10 s: two missed ones are silence
   const POLL_MS = 3_000;      // while the socket is not proven alive
   const GATHER_MS = 250;      // a burst of frames becomes one request
+  const SETTLE_MS = 1_000;    // a socket is open a moment before the server listens for its events
   const PATIENCE_MS = 8_000;  // for a handshake or an answer
   const RETRY_MS = [250, 500, 1_000, 2_000, 4_000, 5_000];
   const ALOUD_MS = 10_000;
@@ -180,7 +181,13 @@
     const mine = socket = new WebSocket(address);
     old?.close();
     startedAt = Date.now();
-    mine.onopen = () => { if (mine === socket) { heardAt = Date.now(); ask(); paint(); } };
+    mine.onopen = () => {
+      if (mine !== socket) return;
+      heardAt = Date.now();
+      ask();
+      setTimeout(ask, SETTLE_MS);
+      paint();
+    };
     mine.onmessage = ({ data }) => {
       if (mine !== socket) return;
       heardAt = Date.now();

@@ -9,7 +9,7 @@ import pytest
 
 from settlement.simulation import journal
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("simulation")]  # one portal for all
 
 WORDS = ("simulate", "--seed", "7", "--phones", "4", "--readers", "2", "--seconds", "5")
 SMALL = ("simulate", "--seed", "1", "--phones", "1", "--readers", "1", "--seconds", "1")

@@ -12,13 +12,21 @@ from config.api.once import idempotent
 from config.api.permissions import device_of
 from config.api.serializers import NoBody
 from config.models.devices import DeviceKind
+from config.refusals import Refused
 from config.wire import b64
+from issuers.models import Programme
 from issuers.services import cards, credentials
 from wallets.api.serializers import CardsAnswer, CertificateAnswer, CertificateBody, PinBody
 from wallets.selectors.cards import card_of, cards_of
 from wallets.services import pins
 
 PHONE = device_of(DeviceKind.PHONE)
+
+
+class AuthenticationRequired(Refused):
+    code = "authentication_required"
+    status = 403
+    title = "The customer must prove who it is first"
 
 
 class CardList(APIView):
@@ -42,8 +50,13 @@ class CardCertificate(APIView):
     def post(self, request: Request, card: str) -> Response:
         body = CertificateBody.read(request)
         device = signer_of(request)
+        mine = card_of(device=device, reference=card)
+        if mine.programme.certificate_rule == Programme.CertificateRule.STEP_UP:
+            raise AuthenticationRequired
+        if mine.programme.certificate_rule == Programme.CertificateRule.STAFF:
+            return Response({"state": "PENDING"}, status=status.HTTP_202_ACCEPTED)
         credential = credentials.issue(
-            card=card_of(device=device, reference=card),
+            card=mine,
             device=device,
             public_key=body["public_key"],
             at=timezone.now(),
