@@ -86,4 +86,5 @@ def forget_old(*, at: datetime, limit: int) -> int:
             " (SELECT id FROM config_onetimelink WHERE expires_at <= %s LIMIT %s)",
             [at - timedelta(days=30), limit],
         )
-        return cursor.rowcount
+        forgotten: int = cursor.rowcount
+        return forgotten

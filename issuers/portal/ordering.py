@@ -66,7 +66,8 @@ def _beyond[Row: Model](rows: QuerySet[Row], field: str, cursor: int, downwards:
 
 
 def _says[Row: Model](rows: QuerySet[Row]) -> str:
-    count = rows.order_by()[: EXACT_UP_TO + 1].count()
+    # By the key alone: what a row is annotated with is not worked out to count it.
+    count = rows.order_by().values("pk")[: EXACT_UP_TO + 1].count()
     if count > EXACT_UP_TO:
         return _("More than 10,000 in all")
     return _("%(count)s in all") % {"count": f"{count:,}"}

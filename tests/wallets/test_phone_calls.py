@@ -55,9 +55,7 @@ def certified(handset, card):
 class TestEnrolment:
     def test_a_code_makes_a_phone_once(self):
         customer = CustomerFactory()
-        made = make_code(
-            kind="PHONE", owner=customer.reference, actor=SYSTEM, at=timezone.now()
-        )
+        made = make_code(kind="PHONE", owner=customer.reference, actor=SYSTEM, at=timezone.now())
         key = SigningKey.generate()
         told = {
             "code": made.code,
