@@ -56,10 +56,8 @@ class NoNul:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        query = request.META.get("QUERY_STRING", "")
-        if "%00" in query or any(
-            "\0" in text for text in (request.path, *request.COOKIES.values())
-        ):
+        texts = (request.path, *request.COOKIES.values())
+        if "%00" in request.META.get("QUERY_STRING", "") or any("\0" in text for text in texts):
             raise BadRequest
         return self.get_response(request)
 

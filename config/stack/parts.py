@@ -14,6 +14,14 @@ SCRIPTS = Path(sys.executable).parent
 OWN_FOLDERS = ("tests/journeys", "tests/browser", "tests/benchmarks", "tests/chaos")
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
+# What the deployment check looks at where the environment names nothing else.
+DEPLOYED = {
+    "PAYDESK_DEMO": "0",
+    "PAYDESK_ORIGIN": "https://pay.example",
+    "PAYDESK_SOCKETS_ORIGIN": "wss://pay.example",
+    "PAYDESK_ALLOWED_HOSTS": "pay.example",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
@@ -56,10 +64,8 @@ def _static() -> list[Part]:
             commands=((*manage, "check", "--deploy", "--fail-level", "WARNING"),),
             may_take_s=20,
             environment={
-                "PAYDESK_DEMO": "0",
-                "PAYDESK_ORIGIN": "https://pay.example",
-                "PAYDESK_SOCKETS_ORIGIN": "wss://pay.example",
-                "PAYDESK_ALLOWED_HOSTS": "pay.example",
+                **DEPLOYED,
+                **{name: os.environ[name] for name in DEPLOYED if name in os.environ},
             },
         ),
     ]

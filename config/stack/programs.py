@@ -10,6 +10,7 @@ PYTHON = sys.executable
 MANAGE = str(CHECKOUT / "manage.py")
 # What `/healthz` asks for: the servers, and those below that beat (`config.health`).
 PARTS = ("database", "broker", "web", "sockets", "sequencer", "worker", "beat")
+SIMULATED = "simulator"
 WEB_WORKERS = 2
 TASK_WORKERS = 2
 

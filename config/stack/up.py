@@ -111,7 +111,8 @@ async def _start(
     addresses: Mapping[str, str],
 ) -> None:
     began = time.monotonic()
-    parts = {"PAYDESK_PARTS": ",".join(programs.PARTS)}
+    expected = [*programs.PARTS, *([programs.SIMULATED] if options.simulate else [])]
+    parts = {"PAYDESK_PARTS": ",".join(expected)}
     variables = {**parts, **environment.base(places), **addresses}
     say(f"Paydesk keeps its data in {places.data} and its logs in {places.logs}.")
     for server in environment.embedded_servers(places):

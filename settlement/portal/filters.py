@@ -16,8 +16,8 @@ class Tab:
 
     url: str
     label: str | Promise
-    count: int | None
     current: bool
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +40,10 @@ def typed(request: HttpRequest, name: str, *, most: int = 64) -> str:
     return request.GET.get(name, "").replace("\x00", "").strip()[:most]
 
 
-def tabs(
-    request: HttpRequest,
-    *,
-    labels: Mapping[str, str | Promise],
-    current: str,
-    counts: Mapping[str, int] | None = None,
-) -> list[Tab]:
+def tabs(request: HttpRequest, *, labels: Mapping[str, str | Promise], current: str) -> list[Tab]:
     """Return a tab for each view; the filters stay on from one to the next."""
     return [
-        Tab(address(request, view=name), label, (counts or {}).get(name), name == current)
-        for name, label in labels.items()
+        Tab(address(request, view=name), label, name == current) for name, label in labels.items()
     ]
 
 

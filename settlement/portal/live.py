@@ -145,18 +145,14 @@ def _day(typed: str) -> date | None:
 
 
 def _toolbar(request: HttpRequest, shop: Merchant, asked: Asked, today: Today) -> dict[str, Any]:
-    counts = {"today": sum(taken.sales for taken in today.taken)}
     chips = []
     if asked.day:
         chips.append(filters.chip(request, "day", _("Day"), asked.day.isoformat()))
     if asked.device:
         name = dict(today.devices).get(asked.device, asked.device)
         chips.append(filters.chip(request, "device", _("Reader"), name))
-    narrowed = bool(asked.typed or asked.day or asked.device)
     return {
-        "tabs": filters.tabs(
-            request, labels=VIEWS, current=asked.view, counts={} if narrowed else counts
-        ),
+        "tabs": filters.tabs(request, labels=VIEWS, current=asked.view),
         "chips": chips,
         "readers": [(ref, name, ref == asked.device) for ref, name in today.devices],
         "day": asked.day,

@@ -54,8 +54,8 @@ def payment(request: HttpRequest, reference: str) -> HttpResponse:
 
 def _tabs(as_api: bool) -> list[Tab]:
     return [
-        Tab("?", _("Timeline"), None, not as_api),
-        Tab("?tab=api", _("API"), None, as_api),
+        Tab("?", _("Timeline"), not as_api),
+        Tab("?tab=api", _("API"), as_api),
     ]
 
 

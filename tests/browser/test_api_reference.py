@@ -1,14 +1,10 @@
 """Swagger and Redoc in a browser: they draw the API, silently, and ask no third party."""
 
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.api.serving import serving
-
-CHROMIUM = Path("/usr/bin/chromium")
 
 pytestmark = pytest.mark.browser
 
@@ -17,18 +13,6 @@ pytestmark = pytest.mark.browser
 def portal(django_db_setup, data_folder):
     with serving("config.wsgi:application", data_folder=data_folder) as origin:
         yield origin
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if not CHROMIUM.exists():
-        pytest.skip("needs the distribution's Chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import httpx
 import psycopg
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MANAGE = str(ROOT / "manage.py")
 STARTS_WITHIN_S = 60
 

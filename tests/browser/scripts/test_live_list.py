@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.pages.live_page import Desk
+from tests.browser.scripts.live_page import Desk
 
 pytestmark = pytest.mark.browser
 
