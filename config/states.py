@@ -65,6 +65,11 @@ def guarded[Model: type[Stateful]](model: Model) -> Model:
     return model
 
 
+def fixed(*fields: str) -> pgtrigger.Trigger:
+    """Return the trigger that refuses an UPDATE of any of ``fields``: facts of the row's birth."""
+    return pgtrigger.ReadOnly(name="fixed_facts", fields=list(fields))
+
+
 def append_only(*, name: str = "append_only") -> pgtrigger.Trigger:
     """Return the trigger that refuses UPDATE and DELETE of any row."""
     return pgtrigger.Protect(name=name, operation=pgtrigger.Update | pgtrigger.Delete)

@@ -11,7 +11,9 @@ from config.stack.places import CHECKOUT
 
 PYTHON = sys.executable
 SCRIPTS = Path(sys.executable).parent
-OWN_FOLDERS = ("tests/journeys", "tests/browser", "tests/benchmarks", "tests/chaos")
+# By part: what needs a whole portal or a browser. The other two are run by commands of their own.
+FOLDERS = {"journeys": ("tests/journeys", "tests/docs"), "browser": ("tests/browser",)}
+OWN_FOLDERS = (*FOLDERS["journeys"], *FOLDERS["browser"], "tests/benchmarks", "tests/chaos")
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 # What the deployment check looks at where the environment names nothing else.
@@ -84,7 +86,7 @@ def _pytest(reports: Path, words: Sequence[str]) -> list[Part]:
         ),
         _suite(
             "journeys",
-            paths=["tests/journeys"],
+            paths=FOLDERS["journeys"],
             options=options,
             reports=reports,
             may_take_s=300,
@@ -102,8 +104,8 @@ def _pytest(reports: Path, words: Sequence[str]) -> list[Part]:
 
 def _suite_of(path: str) -> str:
     inside = Path(path.partition("::")[0]).resolve()
-    for name in ("journeys", "browser"):
-        if inside.is_relative_to(CHECKOUT / "tests" / name):
+    for name, folders in FOLDERS.items():
+        if any(inside.is_relative_to(CHECKOUT / folder) for folder in folders):
             return name
     return "unit"
 

@@ -49,12 +49,12 @@ class Line:
 def device_list(request: HttpRequest, issuer: str) -> HttpResponse:
     row = issuer_for(request, issuer, Right.SEE_CARDS)
     rows = fleet.fleet_of(issuer=row)
-    counts = fleet.counts_of(rows)
+    counts = fleet.counts_of(issuer=row, rows=rows)
     view = filters.view_of(request, ["all", *fleet.VIEWS])
-    shown = rows.filter(fleet.VIEWS[view]) if view in fleet.VIEWS else rows
     asked = request.GET.get("q", "")
-    found = devices_found(devices=shown, typed=asked)
-    page = in_order(rows=found, request=request, sorts=SORTS)
+    found = devices_found(devices=fleet.in_view(issuer=row, rows=rows, view=view), typed=asked)
+    shown = fleet.with_standing(issuer=row, rows=found)
+    page = in_order(rows=shown, request=request, sorts=SORTS)
     labels = {
         "all": _("All"),
         "behind": _("Laggards"),
@@ -82,7 +82,8 @@ def device_list(request: HttpRequest, issuer: str) -> HttpResponse:
 @require_GET
 def device_page(request: HttpRequest, issuer: str, device: str) -> HttpResponse:
     row = issuer_for(request, issuer, Right.SEE_CARDS)
-    found = get_object_or_404(fleet.fleet_of(issuer=row), reference=device)
+    rows = fleet.with_standing(issuer=row, rows=fleet.fleet_of(issuer=row))
+    found = get_object_or_404(rows, reference=device)
     line = lines_of([found], at=timezone.now(), owners=_owners([found]))[0]
     context = {
         "issuer": row,

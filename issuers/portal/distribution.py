@@ -127,7 +127,8 @@ def _version(issuer: Issuer, number: int) -> BlacklistVersion:
 
 
 def _laggards(issuer: Issuer) -> list[Line]:
-    rows = fleet.fleet_of(issuer=issuer).filter(fleet.VIEWS["behind"])
+    behind = fleet.in_view(issuer=issuer, rows=fleet.fleet_of(issuer=issuer), view="behind")
+    rows = fleet.with_standing(issuer=issuer, rows=behind)
     return lines_of(list(rows.order_by("seen_at", "id")[:LAGGARDS_SHOWN]), at=timezone.now())
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db.models import (
+    Case,
     Count,
     Exists,
     IntegerField,
@@ -10,6 +11,8 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
+    Value,
+    When,
 )
 from django.db.models.functions import Coalesce
 
@@ -27,52 +30,71 @@ from issuers.models import (
 COMMANDS_SHOWN = 50
 _State = OtaCommand.State
 READS = (DeviceKind.READER, DeviceKind.TERMINAL)
-# Parts of a fleet: what misses a version or a command, either kind, what never asked for a thing.
-VIEWS = {
-    "behind": Q(kind__in=READS, steps_behind__gt=0) | Q(unheard__gt=0),
-    "readers": Q(kind__in=READS),
-    "phones": Q(kind=DeviceKind.PHONE),
-    "unseen": Q(seen_at=None) | Q(kind=DeviceKind.READER, held=None),
-}
+VIEWS = ("behind", "readers", "phones", "unseen")
 
 
 def fleet_of(*, issuer: Issuer) -> QuerySet[Device]:
-    """Return the active phones with a card of ``issuer`` and the readers, each with its standing.
+    """Return the active phones with a card of ``issuer`` and the active readers.
+
+    A terminal counts from its first fetch on: most have no reader of their own.
+    """
+    carries = Credential.objects.filter(
+        issuer=issuer, device=OuterRef("pk"), state=Credential.State.ACTIVE
+    )
+    return Device.objects.filter(
+        Q(kind=DeviceKind.READER)
+        | Q(Exists(_log(issuer)), kind=DeviceKind.TERMINAL)
+        | Q(Exists(carries), kind=DeviceKind.PHONE),
+        state=Device.State.ACTIVE,
+    ).annotate(held=Subquery(_newest(issuer).values("version")[:1]))
+
+
+def in_view(*, issuer: Issuer, rows: QuerySet[Device], view: str) -> QuerySet[Device]:
+    """Return the part of a fleet that ``view`` names, all of it for a name not in ``VIEWS``."""
+    return rows.filter(_views(issuer).get(view, Q()))
+
+
+def counts_of(*, issuer: Issuer, rows: QuerySet[Device]) -> dict[str, int]:
+    """Return how many of a fleet each of ``VIEWS`` holds, in one query."""
+    counted: dict[str, int] = rows.aggregate(
+        **{name: Count("pk", filter=which) for name, which in _views(issuer).items()}
+    )
+    return counted
+
+
+def _views(issuer: Issuer) -> dict[str, Q]:
+    """``behind`` misses a version or a command; ``unseen`` never asked for anything."""
+    versions = BlacklistVersion.objects.filter(issuer=issuer).order_by("-version")
+    newest = Coalesce(Subquery(versions.values("version")[:1]), 0)
+    unheard = OtaCommand.objects.filter(card__issuer=issuer).exclude(state=_State.APPLIED)
+    late = Q(kind__in=READS) & (Q(held__lt=newest) | Q(held=None) & Q(Exists(versions)))
+    return {
+        "behind": late | Q(kind=DeviceKind.PHONE, pk__in=unheard.values("device")),
+        "readers": Q(kind__in=READS),
+        "phones": Q(kind=DeviceKind.PHONE),
+        "unseen": Q(seen_at=None) | Q(kind=DeviceKind.READER, held=None),
+    }
+
+
+def with_standing(*, issuer: Issuer, rows: QuerySet[Device]) -> QuerySet[Device]:
+    """Return rows of a fleet with what a page shows of each: for the few rows of one page.
 
     ``held`` and ``held_at``: newest list version a reader was given, and when; ``steps_behind``:
     versions published since. ``unheard``: commands a phone has not acknowledged, ``given_up``
     those of them UNDELIVERED, ``unheard_since`` the oldest; ``last_action`` and ``last_state``:
     its newest command.
     """
-    log = BlacklistDownload.objects.filter(device=OuterRef("pk"), issuer=issuer)
-    carries = Credential.objects.filter(
-        issuer=issuer, device=OuterRef("pk"), state=Credential.State.ACTIVE
-    )
-    newest = log.order_by("-at", "-id")
-    rows = Device.objects.filter(
-        Q(kind=DeviceKind.READER)
-        | Q(Exists(log), kind=DeviceKind.TERMINAL)
-        | Q(Exists(carries), kind=DeviceKind.PHONE),
-        state=Device.State.ACTIVE,
-    )
-    rows = rows.annotate(
-        held=Subquery(newest.values("version")[:1]), held_at=Subquery(newest.values("at")[:1])
-    )
-    return _with_commands(_with_steps(rows, issuer), issuer)
-
-
-def _with_steps(rows: QuerySet[Device], issuer: Issuer) -> QuerySet[Device]:
-    since = BlacklistVersion.objects.filter(
-        issuer=issuer, version__gt=Coalesce(OuterRef("held"), 0)
-    )
-    return rows.annotate(steps_behind=_counted(since, by="issuer"))
-
-
-def _with_commands(rows: QuerySet[Device], issuer: Issuer) -> QuerySet[Device]:
     mine = OtaCommand.objects.filter(card__issuer=issuer, device=OuterRef("pk"))
     unheard = mine.exclude(state=_State.APPLIED)
     newest = mine.order_by("-id")
+    since = BlacklistVersion.objects.filter(
+        issuer=issuer, version__gt=Coalesce(OuterRef("held"), 0)
+    )
     return rows.annotate(
+        held_at=Subquery(_newest(issuer).values("at")[:1]),
+        steps_behind=Case(
+            When(kind__in=READS, then=_counted(since, by="issuer")), default=Value(0)
+        ),
         unheard=_counted(unheard, by="device"),
         given_up=_counted(mine.filter(state=_State.UNDELIVERED), by="device"),
         unheard_since=Subquery(unheard.order_by("id").values("created_at")[:1]),
@@ -81,23 +103,25 @@ def _with_commands(rows: QuerySet[Device], issuer: Issuer) -> QuerySet[Device]:
     )
 
 
+def _log(issuer: Issuer) -> QuerySet[BlacklistDownload]:
+    return BlacklistDownload.objects.filter(device=OuterRef("pk"), issuer=issuer)
+
+
+def _newest(issuer: Issuer) -> QuerySet[BlacklistDownload]:
+    return _log(issuer).order_by("-at", "-id")
+
+
 def _counted(rows: QuerySet[OtaCommand] | QuerySet[BlacklistVersion], *, by: str) -> Coalesce:
     counts = rows.order_by().values(by).annotate(counted=Count("pk")).values("counted")
     return Coalesce(Subquery(counts, output_field=IntegerField()), 0)
 
 
-def counts_of(rows: QuerySet[Device]) -> dict[str, int]:
-    """Return by the names of ``VIEWS`` how many of a fleet each holds, in one query."""
-    counted: dict[str, int] = rows.aggregate(
-        **{name: Count("pk", filter=which) for name, which in VIEWS.items()}
-    )
-    return counted
-
-
 def silent_readers(*, issuer: Issuer, since: datetime) -> int:
     """Return how many readers lack the newest version and were last given one before ``since``."""
-    late = Q(kind__in=READS, steps_behind__gt=0) & (Q(held_at=None) | Q(held_at__lt=since))
-    return fleet_of(issuer=issuer).filter(late).count()
+    readers = fleet_of(issuer=issuer).filter(kind__in=READS)
+    late = in_view(issuer=issuer, rows=readers, view="behind")
+    late = late.annotate(held_at=Subquery(_newest(issuer).values("at")[:1]))
+    return late.filter(Q(held_at=None) | Q(held_at__lt=since)).count()
 
 
 def commands_to(*, device: Device, issuer: Issuer) -> list[OtaCommand]:

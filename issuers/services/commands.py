@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from django.db import transaction
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from config import keys, money
@@ -185,7 +186,10 @@ def acknowledge(*, device: Device, ack: bytes, at: datetime) -> Acknowledged:
 
 @transaction.atomic
 def _apply(*, card: Card, device: Device, version: int, at: datetime) -> int:
-    covered = OtaCommand.objects.filter(card=card, device=device, version__lte=version)
+    mine = OtaCommand.objects.filter(card=card, device=device)
+    # What was never sent cannot have been applied, whatever version the phone names.
+    sent = mine.exclude(sent_at=None).aggregate(newest=Max("version"))["newest"] or 0
+    covered = mine.filter(version__lte=min(version, sent))
     applied = covered.exclude(state=_State.APPLIED).update(
         state=_State.APPLIED, acknowledged_version=version, applied_at=at, next_attempt_at=None
     )

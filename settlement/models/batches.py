@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from config.models import Device
-from config.states import Stateful, append_only, guarded
+from config.states import Stateful, append_only, fixed, guarded
 from issuers.models import Card, Credential
 from merchants.models import Merchant
 from settlement.models.guards import never_deleted, refers
@@ -66,7 +66,10 @@ class Batch(Stateful):
             models.Index(fields=["id"], condition=Q(state="RECEIVED"), name="batch_waiting"),
             models.Index(fields=["merchant", "-id"], name="batch_newest"),
         ]
-        triggers = [never_deleted()]
+        triggers = [
+            never_deleted(),
+            fixed("reference", "device", "sequence", "digest", "content", "record_count", "totals"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.device} batch {self.sequence}"

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from config.models import Device
-from config.states import Stateful, guarded
+from config.states import Stateful, fixed, guarded
 from issuers.models import Card, Credential
 from merchants.models import Merchant, Store
 from settlement.models.guards import never_deleted
@@ -100,7 +100,10 @@ class Payment(Stateful):
             models.Index(fields=["merchant", "business_date"], name="payment_day"),
             models.Index(fields=["approval_code"], name="payment_approval_code"),
         ]
-        triggers = [never_deleted()]
+        triggers = [
+            never_deleted(),
+            fixed("reference", "channel", "amount_minor", "currency", "merchant", "card", "atc"),
+        ]
 
     def __str__(self) -> str:
         return self.reference

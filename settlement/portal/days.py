@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -15,6 +16,8 @@ from settlement.models import MerchantDay, Payment
 from settlement.portal import words
 from settlement.portal.places import choose, may_choose, shop_of
 from settlement.selectors import sales
+
+_YEARS: Final = range(2000, 2200)  # whose neighbours a date can hold too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +61,10 @@ def merchant_days(request: HttpRequest) -> HttpResponse:
 
 def _month(typed: str) -> date | None:
     try:
-        return date.fromisoformat(f"{typed}-01")
+        month = date.fromisoformat(f"{typed}-01")
     except ValueError:
         return None
+    return month if month.year in _YEARS else None
 
 
 def _following(first: date) -> date:

@@ -36,8 +36,8 @@ def view_of(request: HttpRequest, views: Iterable[str]) -> str:
 
 
 def typed(request: HttpRequest, name: str, *, most: int = 64) -> str:
-    """Return what somebody typed, up to ``most`` characters, less what no text field can hold."""
-    return request.GET.get(name, "").replace("\x00", "").strip()[:most]
+    """Return what somebody typed, up to ``most`` characters."""
+    return request.GET.get(name, "").strip()[:most]
 
 
 def tabs(request: HttpRequest, *, labels: Mapping[str, str | Promise], current: str) -> list[Tab]:

@@ -110,10 +110,15 @@ def scene(portal: Portal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="session")
 def eventful(scene: Scene) -> None:
-    """Lists are looked at with rows in them: sold, and on its way to the blacklist."""
+    """Lists are looked at with rows in them: sold, blocked, issued, invited."""
     for amount in (3_300, 4_400):
         scene.sell(amount)
-    scene.street.block(str(scene.street.card(scene.handset.customer)["card"]))
+    listed = str(scene.street.card(scene.handset.customer)["card"])
+    scene.handset.take(listed)
+    scene.street.block(listed)
+    scene.street.card(scene.handset.customer)
+    told = ("--email", "newcomer@shop.example", "--name", "New Comer", "--tenant", scene.shop)
+    scene.street.portal.manage("invite", *told, "--role", "MERCHANT_CASHIER")
 
 
 @pytest.fixture(scope="session")

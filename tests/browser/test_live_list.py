@@ -145,6 +145,18 @@ def test_nothing_is_lost_or_doubled_while_the_socket_server_is_dead(portal, worl
     assert page.evaluate("window.untouched")
 
 
+def test_a_view_takes_only_what_fits_it(portal, world, page):
+    page.get_by_role("link", name="Reversed", exact=True).click()
+    expect(chip(page)).to_have_text(LIVE, timeout=SOON_MS)
+    sale = portal.do(world.card.sale, world.shop, 3000)
+    (payment,) = portal.do(world.post, world.shop, sale)
+    expect(page.locator("#figures")).to_contain_text("3,000", timeout=SOON_MS)
+    assert shown(page) == []
+
+    portal.do(world.post, world.shop, portal.do(world.card.void, world.shop, 3000, 1))
+    expect(row(page, payment)).to_contain_text("Reversed", timeout=AT_ONCE_MS)
+
+
 def test_another_shops_sales_never_come(portal, world, page):
     portal.do(world.sell, 5000, shop=world.other_shop)
     (own,) = portal.do(world.sell, 1000)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import DatabaseError, connection, transaction
 
 from config.models import Event
 from config.wire.keys import SigningKey
@@ -271,3 +272,15 @@ def test_a_payment_tells_of_itself_in_its_event(till, card, noon):
         "created_at": "2026-11-22T03:00:00.000Z",
         "approved_at": "2026-11-22T03:00:00.000Z",
     }
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("settlement_payment", "amount_minor"), ("settlement_batch", "sequence")],
+)
+def test_what_a_row_was_born_with_cannot_be_rewritten(till, card, noon, table, column):
+    till.upload(card.sale(till, 3000))
+    post(noon)
+
+    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {table} SET {column} = {column} + 1")

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from config.models import Membership
-from config.roles import Role
+from config.roles import MATRIX, Right, Role
 from settlement.models import MerchantDay
 from settlement.portal import home, nav
 from settlement.portal.urls import urlpatterns
@@ -55,7 +55,12 @@ def test_another_month_has_its_own_address(world, cashier):
     assert "Nothing was taken in this month" in html
     assert "month=2020-01" in html
     assert "month=2020-03" in html
-    assert "month=" in text(cashier.get("/merchant/days", {"month": "0000-99"}))
+
+
+@pytest.mark.parametrize("month", ["0000-99", "0001-01", "9999-12", "2026", "x"])
+def test_a_month_that_is_none_is_this_one(world, cashier, month):
+    world.sell(1000)
+    assert "1,000 <small>" in text(cashier.get("/merchant/days", {"month": month}))
 
 
 def test_a_shop_is_told_its_day_and_what_went_wrong(world):
@@ -111,6 +116,28 @@ def test_every_entry_of_the_menu_opens(world, staff, role):
 
     for item in nav.items(user=None, membership=membership):
         assert browser.get(item.url, follow=True).status_code == 200, item.label
+
+
+LIVE = {"MERCHANT": 200, "PLATFORM": 302, "ISSUER": 403, "SPONSOR": 403}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_each_page_answers_a_role_as_the_matrix_says(world, staff, role):
+    (payment,) = world.sell(1000)
+    browser = staff(role, "SPO-1" if role == Role.SPONSOR else None)
+    batches = 200 if Right.SEE_BATCHES in MATRIX[role] else 403
+    payments = 200 if Right.SEE_PAYMENTS in MATRIX[role] else 403
+    pages = {
+        "/merchant/payments": LIVE[kind_of(role)],
+        "/merchant/days": LIVE[kind_of(role)],
+        "/merchant/payments/shops": payments,
+        f"/payments/{payment.reference}": payments,
+        "/batches": batches,
+        f"/batches/{world.batch().reference}": batches,
+        "/search": 200,
+    }
+
+    assert {path: browser.get(path).status_code for path in pages} == pages
 
 
 def test_without_a_sign_in_every_page_leads_there(client, db):

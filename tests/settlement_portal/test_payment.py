@@ -160,3 +160,9 @@ def test_a_card_of_another_phone_stays_apart(world, owner):
 
     assert "1,000 <small>" in page(owner, mine)
     assert "2,000 <small>" in page(owner, other)
+
+
+@pytest.mark.parametrize("named", ["PAY-%00", "%F0%9F%99%82", "PAY-" + "0" * 300, "..%2F..", "%27"])
+def test_an_odd_address_is_not_found(world, owner, named):
+    for kind in ("payments", "batches"):
+        assert owner.get(f"/{kind}/{named}").status_code in {400, 404}
