@@ -77,9 +77,9 @@ def coverage_of(*, issuer: Issuer) -> Coverage:
     """
     log = BlacklistDownload.objects.filter(device=OuterRef("pk"), issuer=issuer)
     newest = Subquery(log.order_by("-at", "-id").values("version")[:1])
-    reads = Q(kind=DeviceKind.READER) | Q(Exists(log), kind=DeviceKind.TERMINAL)
-    readers = Device.objects.filter(reads, state=Device.State.ACTIVE)
-    held = readers.annotate(held=Coalesce(newest, 0)).values("held")
+    reads = Q(kind=DeviceKind.READER) | Q(kind=DeviceKind.TERMINAL) & Q(newest__isnull=False)
+    readers = Device.objects.annotate(newest=newest).filter(reads, state=Device.State.ACTIVE)
+    held = readers.values(held=Coalesce("newest", 0))
     versions = BlacklistVersion.objects.filter(issuer=issuer).order_by("-version")
     version = versions.annotate(held=ArraySubquery(held)).first()
     if version is None:

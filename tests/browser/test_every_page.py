@@ -44,6 +44,7 @@ class Walk:
 
 @pytest.fixture(scope="session")
 def walk(
+    *,
     portal: Portal,
     chromium: Browser,
     doors: Callable[[str], StorageState],

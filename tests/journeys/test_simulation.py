@@ -1,12 +1,11 @@
-"""The simulator at the running portal: separate processes, faults on the way, one end per seed."""
-
-SHORT = ("--seed", "1981", "--phones", "4", "--readers", "2", "--seconds", "5")
+"""The simulator beside the running portal: separate processes, faults on the way, nothing broken."""
 
 
-def test_the_same_seed_wishes_the_same_and_comes_to_the_same_end(portal):
-    first, second = (portal.manage("simulate", *SHORT) for _ in range(2))
+def test_simulated_phones_and_readers_break_no_rule(portal):
+    told = portal.manage(
+        "simulate", *("--seed", "1981", "--phones", "4", "--readers", "2", "--seconds", "5")
+    )
 
-    assert first["violations"] == second["violations"] == []
-    assert first["posted"] > 0
-    for told in ("digest", "end", "payments", "posted", "declined", "faults"):
-        assert first[told] == second[told], told
+    assert told["violations"] == []
+    assert told["posted"] > 0
+    assert portal.is_healthy()
