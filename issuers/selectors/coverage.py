@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, Exists, Min, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from config.models import Device
@@ -20,6 +20,7 @@ from issuers.models import BlacklistDownload, BlacklistVersion, Credential, Issu
 _Action = OtaCommand.Action
 _State = OtaCommand.State
 _FREEZES = (_Action.BLOCK, _Action.WIPE)
+READS = (DeviceKind.READER, DeviceKind.TERMINAL)
 AGES = (timedelta(minutes=5), timedelta(hours=1), timedelta(hours=24))
 
 
@@ -140,10 +141,12 @@ def spread_of(*, version: BlacklistVersion) -> list[timedelta]:
     A reader that skipped it counts from when it was given a newer one.
     """
     given = BlacklistDownload.objects.filter(
+        device=OuterRef("pk"),
         issuer=version.issuer_id,
         version__gte=version.version,
         at__gte=version.published_at,
-        device__state=Device.State.ACTIVE,
     )
-    firsts = given.values("device").annotate(first=Min("at")).values_list("first", flat=True)
-    return sorted(first - version.published_at for first in firsts)
+    first = Subquery(given.order_by("at").values("at")[:1])
+    readers = Device.objects.filter(kind__in=READS, state=Device.State.ACTIVE)
+    firsts = readers.annotate(first=first).exclude(first=None).values_list("first", flat=True)
+    return sorted(first - version.published_at for first in firsts if first is not None)

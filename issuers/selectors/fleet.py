@@ -26,10 +26,11 @@ from issuers.models import (
     Issuer,
     OtaCommand,
 )
+from issuers.selectors.coverage import READS
 
 COMMANDS_SHOWN = 50
+VERSIONS_SHOWN = 20
 _State = OtaCommand.State
-READS = (DeviceKind.READER, DeviceKind.TERMINAL)
 VIEWS = ("behind", "readers", "phones", "unseen")
 
 
@@ -139,7 +140,16 @@ def cards_on(*, device: Device, issuer: Issuer) -> list[Card]:
 
 
 def versions_given(*, device: Device, issuer: Issuer) -> list[tuple[int, datetime]]:
-    """Return the newest 20 list versions ``device`` was given and the first time of each."""
-    rows = BlacklistDownload.objects.filter(device=device, issuer=issuer)
-    firsts = rows.order_by("version", "at").distinct("version").values_list("version", "at")
-    return sorted(firsts, reverse=True)[:20]
+    """Return which of the newest 20 versions ``device`` was given, and when first, newest first.
+
+    One it skipped is not among them: it was given a newer one.
+    """
+    log = BlacklistDownload.objects.filter(
+        device=device,
+        issuer=issuer,
+        version__gte=OuterRef("version"),
+        at__gte=OuterRef("published_at"),
+    ).order_by("at")
+    newest = BlacklistVersion.objects.filter(issuer=issuer).order_by("-version")
+    given = newest.values_list(Subquery(log.values("version")[:1]), Subquery(log.values("at")[:1]))
+    return sorted({(version, at) for version, at in given[:VERSIONS_SHOWN] if at}, reverse=True)

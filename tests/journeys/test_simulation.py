@@ -1,4 +1,4 @@
-"""The simulator beside the running portal: separate processes, faults on the way, nothing broken."""
+"""The simulator beside the running portal: separate processes, faults, and nothing broken."""
 
 
 def test_simulated_phones_and_readers_break_no_rule(portal):
