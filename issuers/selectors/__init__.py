@@ -1,13 +1,6 @@
 """What may be read of issuers, cards and blacklists."""
 
 from issuers.selectors.cards import Status, card_of, status_of
-from issuers.selectors.distribution import (
-    DeviceVersion,
-    Reach,
-    devices_with_versions,
-    phones_with_commands,
-    versions_with_reach,
-)
 from issuers.selectors.entries import with_reach
 from issuers.selectors.visible import (
     blacklist_visible_to,
@@ -17,17 +10,12 @@ from issuers.selectors.visible import (
 )
 
 __all__ = [
-    "DeviceVersion",
-    "Reach",
     "Status",
     "blacklist_visible_to",
     "card_of",
     "cards_visible_to",
-    "devices_with_versions",
     "issuers_visible_to",
-    "phones_with_commands",
     "programmes_visible_to",
     "status_of",
-    "versions_with_reach",
     "with_reach",
 ]

@@ -67,58 +67,6 @@ class TestVisibility:
         assert self.seen(member("MERCHANT_OWNER", "MERCHANT", "MER-1")) == [[], [], [], []]
 
 
-class TestReach:
-    def test_counts_applied_commands_and_readers_per_version(self, noon, carried_phone):
-        programme = made.programme(at=noon)
-        cards = [made.card(of=programme, at=noon) for _ in range(2)]
-        carried = carried_phone(programme.issuer, noon)
-        for card in cards:
-            carried.take(card, noon)
-        readers = [made.phone(kind="READER", owner="MER-1")[0] for _ in range(2)]
-        for card, reader in zip(cards, readers, strict=True):
-            block(card, noon)
-            blacklist.fetch(device=reader, issuer=programme.issuer.reference, have=0, at=noon)
-        first, _second = commands.pending_for(device=carried.device, after=0, at=noon)
-        carried.obey(first.command, noon)
-
-        newest, oldest = selectors.versions_with_reach(issuer=programme.issuer)
-
-        assert (newest.commands, newest.applied, newest.readers, newest.holding) == (1, 0, 2, 1)
-        assert (oldest.commands, oldest.applied, oldest.readers, oldest.holding) == (1, 1, 2, 2)
-
-    def test_takes_the_same_queries_for_any_number_of_versions(
-        self, noon, django_assert_num_queries
-    ):
-        programme = made.programme(at=noon)
-        for _ in range(4):
-            block(made.credential(of=made.card(of=programme, at=noon), at=noon).card, noon)
-
-        with django_assert_num_queries(4):
-            assert len(selectors.versions_with_reach(issuer=programme.issuer)) == 4
-
-    def test_names_the_readers_that_are_behind_first(self, noon):
-        programme = made.programme(at=noon)
-        behind, current = (made.phone(kind="READER", owner="MER-1")[0] for _ in range(2))
-        for reader in (behind, current):
-            block(made.credential(of=made.card(of=programme, at=noon), at=noon).card, noon)
-            blacklist.fetch(device=reader, issuer=programme.issuer.reference, have=0, at=noon)
-
-        told = selectors.devices_with_versions(issuer=programme.issuer)
-
-        assert [(row.device, row.version, row.behind) for row in told] == [
-            (behind, 1, True),
-            (current, 2, False),
-        ]
-
-    def test_counts_what_waits_for_each_phone(self, noon):
-        credential = made.credential(at=noon)
-        block(credential.card, noon)
-
-        phone = selectors.phones_with_commands(issuer=credential.issuer).get()
-
-        assert (phone, phone.waiting, phone.undelivered) == (credential.device, 1, 0)
-
-
 class TestAnEntry:
     def entry(self):
         return selectors.with_reach(BlacklistEntry.objects.all()).get()
