@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from config.stack.places import CannotStart
 
-COMMANDS = ("up", "test", "check", "manage", "bench", "relay", "reset")
+COMMANDS = ("up", "test", "check", "manage", "bench", "reset")
 
 
 def main(words: Sequence[str]) -> int:
@@ -17,8 +17,6 @@ def main(words: Sequence[str]) -> int:
         sys.stderr.write(f"paydesk: the commands are {', '.join(COMMANDS)}\n")
         return 2
     name, *rest = words
-    if name == "relay":
-        name, rest = "manage", ["relay", *rest]
     if name == "check":
         name, rest = "test", ["--static", *rest]
     try:

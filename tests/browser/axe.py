@@ -28,14 +28,16 @@ def fetch(*, folder: Path, npm: str | None) -> str:
     """
     if npm is None:
         raise NotToBeHad("npm is not installed")
-    packed = subprocess.run(
-        [npm, "pack", PACKAGE, "--silent", "--pack-destination", str(folder)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    try:
+        packed = subprocess.run(
+            [npm, "pack", PACKAGE, "--silent", "--fetch-retries=1", f"--pack-destination={folder}"],
+            cwd=folder,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise NotToBeHad(f"npm pack {PACKAGE} took more than a minute") from late
     archives = list(folder.glob("*.tgz"))
     if packed.returncode != 0 or not archives:
         raise NotToBeHad(f"npm pack {PACKAGE} ended with status {packed.returncode}")

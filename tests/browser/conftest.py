@@ -12,8 +12,9 @@ from playwright.sync_api import Browser, StorageState, sync_playwright
 from config.stack.parts import find_chromium
 from tests.browser import axe
 from tests.browser.window import Window
+from tests.journeys.counter import Counter
 from tests.journeys.portal import Portal
-from tests.journeys.street import Counter, Handset, Shop, Street, tap
+from tests.journeys.street import Handset, Shop, Street, tap
 
 AXE_MISSING = pytest.StashKey[str]()
 

@@ -3,7 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.journeys.street import now, tap
+from tests.journeys.counter import now
+from tests.journeys.street import tap
 
 pytestmark = pytest.mark.browser
 

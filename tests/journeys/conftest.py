@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.journeys.counter import Counter
 from tests.journeys.desk import Desk
 from tests.journeys.portal import Portal
-from tests.journeys.street import Counter, Handset, Shop, Street
+from tests.journeys.street import Handset, Shop, Street
 
 
 @pytest.fixture(scope="session")

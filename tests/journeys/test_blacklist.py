@@ -4,8 +4,9 @@ from typing import Any
 
 from config.wire import b64
 from issuers.wire import Action, Command
+from tests.journeys.counter import now
 from tests.journeys.desk import Desk
-from tests.journeys.street import Handset, now, tap
+from tests.journeys.street import Handset, tap
 
 SHARE = 10_000
 

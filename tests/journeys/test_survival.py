@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from config.stack import places
+from tests.journeys.counter import Counter, now
 from tests.journeys.portal import Portal, free_port
-from tests.journeys.street import Counter, now, tap
+from tests.journeys.street import tap
 from tests.journeys.waiting import eventually
 
 PARTS = {
