@@ -7,4 +7,4 @@ class ConfigApp(AppConfig):
 
     def ready(self) -> None:
         # Every process that sends a task must know our broker, the web servers included.
-        from config import celery  # noqa: F401
+        from config import celery, checks  # noqa: F401

@@ -6,6 +6,7 @@
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
@@ -15,7 +16,6 @@ env = environ.Env()
 DEMO = env.bool("PAYDESK_DEMO", default=False)
 DEBUG = False
 DATA_DIR = Path(env.str("PAYDESK_DATA_DIR", default=str(BASE_DIR / ".paydesk")))
-SECRET_KEY = env.str("PAYDESK_SECRET_KEY", default="insecure-only-for-checks-and-tests" * 2)
 SECRET_KEY_FALLBACKS = env.list("PAYDESK_SECRET_KEY_FALLBACKS", default=[])
 
 # Where outsiders reach us: signatures cover this origin (RFC 9421 @target-uri). In the demo it is
@@ -29,6 +29,11 @@ CSRF_TRUSTED_ORIGINS = [ORIGIN]
 # How many proxies of ours stand in front and append to X-Forwarded-For.
 PROXIES = env.int("PAYDESK_PROXIES", default=0)
 SECURE = ORIGIN.startswith("https://")
+SECRET_KEY = env.str("PAYDESK_SECRET_KEY", default="")
+if not SECRET_KEY:
+    if SECURE:
+        raise ImproperlyConfigured("PAYDESK_SECRET_KEY is not set.")
+    SECRET_KEY = "django-insecure-" + "for checks and tests alone " * 2
 
 # Lifetimes in seconds (protocol §2-§7); `up --ttl NAME=SECONDS` shortens them for tests.
 _LIFETIMES = {
@@ -72,10 +77,11 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.middleware.RequestId",
     "config.logs.RequestLog",
-    "config.middleware.NoNul",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "config.middleware.NoNul",  # below the three above: its refusals carry their headers too
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -84,7 +90,6 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "config.middleware.SignedInPerson",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.Refusals",
     "axes.middleware.AxesMiddleware",
@@ -337,7 +342,8 @@ CELERY_BEAT_SCHEDULE = {
     )
 }
 
-if env.str("EMAIL_URL", default=""):
+MAILED = bool(env.str("EMAIL_URL", default=""))
+if MAILED:
     globals().update(env.email_url("EMAIL_URL"))
 else:
     EMAIL_BACKEND = "config.mail.Mailbox"

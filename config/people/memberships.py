@@ -67,7 +67,8 @@ def require_keeper(*, user: User | None, kind: str, tenant: str) -> None:
 def end(*, membership_id: int, by: User | None, actor: Actor, at: datetime) -> Membership:
     """End a membership and every session of the person; without another one the person has left.
 
-    Invitations the person sent for that tenant and nobody took up yet end too.
+    Invitations the person sent for that tenant and nobody took up yet end too; of who leaves the
+    platform all do, for the platform invites to every tenant.
 
     :raises NoSuchMember: it has ended already
     :raises Forbidden: ``by`` does not look after that tenant's staff
@@ -89,13 +90,7 @@ def end(*, membership_id: int, by: User | None, actor: Actor, at: datetime) -> M
         at=at,
         before={"user": membership.user_id, "role": membership.role},
     )
-    Invitation.objects.filter(
-        invited_by=membership.user,
-        tenant_kind=membership.tenant_kind,
-        tenant=membership.tenant,
-        accepted_at=None,
-        withdrawn_at=None,
-    ).update(withdrawn_at=at)
+    _withdraw_sent(membership, at=at)
     _leave(membership.user, at=at)
     sessions.end_all(user=membership.user, actor=actor, at=at)
     return membership
@@ -115,6 +110,15 @@ def _require_another_keeper(membership: Membership) -> None:
     others = {row.pk for row in live.order_by("pk")} - {membership.pk}
     if not others:
         raise LastOwner(_("Invite somebody with the same right first, then end this membership."))
+
+
+def _withdraw_sent(membership: Membership, *, at: datetime) -> None:
+    sent = Invitation.objects.filter(
+        invited_by=membership.user, accepted_at=None, withdrawn_at=None
+    )
+    if membership.tenant_kind != TenantKind.PLATFORM:
+        sent = sent.filter(tenant_kind=membership.tenant_kind, tenant=membership.tenant)
+    sent.update(withdrawn_at=at)
 
 
 def _leave(user: User, *, at: datetime) -> None:

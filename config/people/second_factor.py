@@ -17,6 +17,8 @@ from config import audit, sealing
 from config.audit import Actor
 from config.models import Authenticator, DemoFactor, RecoveryCodes, User
 from config.people import links, mails, sessions
+from config.people.access import memberships_of
+from config.people.memberships import require_keeper
 from config.refusals import Forbidden, Refused
 
 KEY_BYTES, STEP_S, DIGITS = 20, 30, 6  # RFC 4226 §4 R6, RFC 6238 §5.2
@@ -166,12 +168,16 @@ def set_up(*, user: User, token: str, code: str, actor: Actor, at: datetime) -> 
 def reset(*, user: User, by: User | None, actor: Actor, at: datetime, tenant: str = "") -> None:
     """Take a lost factor away, end every session and mail the link to set up a new one.
 
-    The caller has made sure that ``by`` looks after the person; None stands for the operator.
+    One factor opens every tenant the person works for, so ``by`` must look after the staff of each;
+    None stands for the operator.
 
-    :raises Forbidden: one's own factor is replaced on one's own page, with a code
+    :raises Forbidden: the person works where ``by`` looks after nobody; or it is one's own, which
+        is replaced on one's own page, with a code
     """
     if by is not None and by.pk == user.pk:
         raise Forbidden(_("Replace your own second factor on your profile."))
+    for membership in memberships_of(user=user):
+        require_keeper(user=by, kind=membership.tenant_kind, tenant=membership.tenant)
     Authenticator.objects.filter(user=user).delete()
     RecoveryCodes.objects.filter(user=user).delete()
     DemoFactor.objects.filter(user=user).delete()

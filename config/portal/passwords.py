@@ -2,6 +2,7 @@
 
 from typing import cast
 
+import structlog
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -14,8 +15,11 @@ from django.views.decorators.http import require_http_methods
 
 from config.people import links, passwords
 from config.people.access import SignedInRequest, actor_of
+from config.people.mails import MailNotSent
 from config.portal import doors
 from config.portal.forms import ChangePasswordForm, ForgottenForm, NewPasswordForm
+
+log = structlog.get_logger(__name__)
 
 
 @login_not_required
@@ -24,7 +28,10 @@ def forgotten(request: HttpRequest) -> HttpResponse:
     """Mail a link; the answer is the same whether the address is known or not."""
     form = ForgottenForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        passwords.ask_reset(email=form.cleaned_data["email"], at=timezone.now())
+        try:
+            passwords.ask_reset(email=form.cleaned_data["email"], at=timezone.now())
+        except MailNotSent:  # said aloud, it would tell that the address is known
+            log.exception("password_mail_not_sent")
         return render(request, "account/password_asked.html")
     status = 422 if form.errors else 200
     return render(request, "account/password_forgotten.html", {"form": form}, status=status)

@@ -22,6 +22,7 @@ DEPLOYED = {
     "PAYDESK_ORIGIN": "https://pay.example",
     "PAYDESK_SOCKETS_ORIGIN": "wss://pay.example",
     "PAYDESK_ALLOWED_HOSTS": "pay.example",
+    "EMAIL_URL": "smtp://mail.pay.example:25",
 }
 
 

@@ -48,7 +48,12 @@ def blacklist_page(request: HttpRequest, issuer: str) -> HttpResponse:
     row = issuer_for(request, issuer, Right.SEE_BLACKLIST)
     view = filters.view_of(request, listings.VIEWS)
     rows = listings.in_view(issuer=row, view=view).filter(_wanted(request, row))
-    page = in_order(rows=selectors.with_reach(rows), request=request, sorts=SORTS)
+    page = in_order(
+        rows=selectors.with_reach(rows),
+        whole=listings.in_view(issuer=row, view="all"),
+        request=request,
+        sorts=SORTS,
+    )
     context = _moving(row, page.rows) | {
         "page": page,
         "asked": request.GET.get("q", ""),
@@ -64,8 +69,9 @@ def blacklist_page(request: HttpRequest, issuer: str) -> HttpResponse:
 def reach(request: HttpRequest, issuer: str) -> HttpResponse:
     """Tell a page that is open how far the entries it shows have got by now."""
     row = issuer_for(request, issuer, Right.SEE_BLACKLIST)
-    shown = [int(typed) for typed in request.GET.get("ids", "").split(".") if typed.isdecimal()]
-    rows = listings.in_view(issuer=row, view="all").filter(pk__in=shown[:POLLED_AT_MOST])
+    asked = request.GET.get("ids", "").split(".")[:POLLED_AT_MOST]
+    shown = [int(typed) for typed in asked if typed.isdecimal() and len(typed) < 19]
+    rows = listings.in_view(issuer=row, view="all").filter(pk__in=shown)
     context = _moving(row, list(selectors.with_reach(rows))) | {"oob": True}
     return render(request, "issuers/blacklist.html#moving", context)
 

@@ -44,7 +44,12 @@ def card_list(request: HttpRequest, issuer: str) -> HttpResponse:
     rows = Card.objects.filter(VIEWS[view], issuer=row).select_related("programme", "account")
     if request.GET.get("programme", "") in named:
         rows = rows.filter(programme__reference=request.GET["programme"])
-    page = in_order(rows=cards_found(cards=rows, typed=asked), request=request, sorts=SORTS)
+    page = in_order(
+        rows=cards_found(cards=rows, typed=asked),
+        whole=Card.objects.filter(issuer=row),
+        request=request,
+        sorts=SORTS,
+    )
     names = names_of(references={card.account.holder for card in page.rows})
     labels = {
         "all": _("All"),

@@ -54,7 +54,7 @@ def device_list(request: HttpRequest, issuer: str) -> HttpResponse:
     asked = request.GET.get("q", "")
     found = devices_found(devices=fleet.in_view(issuer=row, rows=rows, view=view), typed=asked)
     shown = fleet.with_standing(issuer=row, rows=found)
-    page = in_order(rows=shown, request=request, sorts=SORTS)
+    page = in_order(rows=shown, whole=rows, request=request, sorts=SORTS)
     labels = {
         "all": _("All"),
         "behind": _("Laggards"),

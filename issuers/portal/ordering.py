@@ -13,6 +13,7 @@ from config.paging import EXACT_UP_TO, SIZE, Page
 def in_order[Row: Model](
     *,
     rows: QuerySet[Row],
+    whole: QuerySet[Row],
     request: HttpRequest,
     sorts: Mapping[str, str],
     default: str = "-id",
@@ -20,6 +21,8 @@ def in_order[Row: Model](
 ) -> Page[Row]:
     """Return the page of ``rows`` after or before the row whose id the address names.
 
+    ``whole``: all rows of the tenant, ``rows`` those of them that the filter takes: the cursor's
+    row may have left the filter, but another tenant's row must tell nothing of where it stands.
     ``sorts`` maps words of the address to columns that are never null; a minus in front turns the
     order round, and rows of one value stand in the order of their ids. Two queries, three behind
     the first page.
@@ -30,7 +33,7 @@ def in_order[Row: Model](
     cursor = before if before is not None else after
     downwards = falls != backwards
     sign = "-" if downwards else ""
-    found = rows if cursor is None else rows.filter(_beyond(rows, field, cursor, downwards))
+    found = rows if cursor is None else rows.filter(_beyond(whole, field, cursor, downwards))
     cut = list(found.order_by(f"{sign}{field}", f"{sign}id")[: size + 1])
     more, shown = len(cut) > size, cut[:size]
     if backwards:
@@ -53,13 +56,12 @@ def _asked(request: HttpRequest, sorts: Mapping[str, str], default: str) -> tupl
     return column, word.startswith("-")
 
 
-def _beyond[Row: Model](rows: QuerySet[Row], field: str, cursor: int, downwards: bool) -> Q:
+def _beyond[Row: Model](whole: QuerySet[Row], field: str, cursor: int, downwards: bool) -> Q:
     """Return what stands behind the cursor's row, which may have left the filter meanwhile."""
     step = "lt" if downwards else "gt"
     if field == "id":
         return Q(**{f"id__{step}": cursor})
-    table = rows.model._default_manager  # noqa: SLF001
-    value = table.filter(pk=cursor).values_list(field, flat=True).first()
+    value = whole.filter(pk=cursor).values_list(field, flat=True).first()
     if value is None:
         return Q()
     return Q(**{f"{field}__{step}": value}) | Q(**{field: value, f"id__{step}": cursor})

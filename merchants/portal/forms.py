@@ -59,6 +59,12 @@ class NewMerchantForm(forms.Form):
     time_zone = forms.ChoiceField(label=_("Time zone"), choices=_zones, initial="Asia/Seoul")
 
 
+class SuspendForm(forms.Form):
+    """Why a merchant is suspended."""
+
+    reason = forms.CharField(label=_("Reason"), max_length=200, required=False)
+
+
 class StoreForm(forms.Form):
     """A store's name and place."""
 

@@ -1,6 +1,7 @@
 """Merchants: the platform's list, a new one, and the settings of one."""
 
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -12,7 +13,7 @@ from config.people.access import actor_of, right_required
 from config.refusals import Refused
 from config.roles import Right
 from merchants.models import Merchant
-from merchants.portal.forms import MerchantForm, NewMerchantForm
+from merchants.portal.forms import MerchantForm, NewMerchantForm, SuspendForm
 from merchants.selectors import shops
 from merchants.services import merchants, onboarding
 
@@ -72,9 +73,12 @@ def merchant_edit(request: HttpRequest, merchant: str) -> HttpResponse:
 @require_POST
 def merchant_suspend(request: HttpRequest, merchant: str) -> HttpResponse:
     row = merchant_for(request, merchant, Right.EDIT_MERCHANTS)
+    form = SuspendForm(request.POST)
+    if not form.is_valid():  # the page's own field takes nothing that is refused here
+        raise BadRequest
     merchants.suspend(
         merchant=row,
-        reason=request.POST.get("reason", "")[:200],
+        reason=form.cleaned_data["reason"],
         actor=actor_of(request),
         at=timezone.now(),
     )

@@ -110,7 +110,7 @@ def edit(
 ) -> Equipment:
     """Rename or move a device and set its offline limits (in minor units)."""
     assert store.merchant_id == equipment.merchant_id, "a device stands in its merchant's stores"
-    before = {"name": equipment.device.name, "store": equipment.store.name}
+    before = _told(equipment)
     equipment.store, equipment.capacity = store, capacity
     equipment.floor_minor, equipment.max_unsent_minor = floor_minor, max_unsent_minor
     equipment.save(update_fields=["store", "capacity", "floor_minor", "max_unsent_minor"])
@@ -124,9 +124,19 @@ def edit(
         tenant=equipment.merchant.reference,
         at=at,
         before=before,
-        after={"name": name, "store": store.name},
+        after=_told(equipment),
     )
     return equipment
+
+
+def _told(equipment: Equipment) -> dict[str, Any]:
+    return {
+        "name": equipment.device.name,
+        "store": equipment.store.name,
+        "capacity": equipment.capacity,
+        "floor_minor": equipment.floor_minor,
+        "max_unsent_minor": equipment.max_unsent_minor,
+    }
 
 
 def _store_for(merchant: Merchant, code: EnrolmentCode) -> Store:

@@ -1,6 +1,7 @@
 """Merchants, their stores and what they agreed to pay."""
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import IntegrityError, transaction
@@ -82,12 +83,11 @@ def edit(
     :raises TimeZoneUnknown: not in the IANA database
     """
     row = Merchant.objects.select_for_update().get(pk=merchant.pk)
-    before = {"name": row.name, "time_zone": row.time_zone, "mcc": row.mcc}
+    before = _told(row)
     row.name, row.time_zone, row.mcc = _name(name), checked_zone(time_zone), mcc
     row.blacklist_max_age_s = blacklist_max_age_s
     row.save(update_fields=["name", "time_zone", "mcc", "blacklist_max_age_s"])
-    after = {"name": row.name, "time_zone": row.time_zone, "mcc": row.mcc}
-    _audit(row, "merchant.edit", actor, at, before=before, after=after)
+    _audit(row, "merchant.edit", actor, at, before=before, after=_told(row))
     return row
 
 
@@ -183,6 +183,15 @@ def _name(typed: str) -> str:
     return typed.strip()
 
 
+def _told(merchant: Merchant) -> dict[str, Any]:
+    return {
+        "name": merchant.name,
+        "time_zone": merchant.time_zone,
+        "mcc": merchant.mcc,
+        "blacklist_max_age_s": merchant.blacklist_max_age_s,
+    }
+
+
 def _audit(
     merchant: Merchant,
     action: str,
@@ -190,8 +199,8 @@ def _audit(
     at: datetime,
     *,
     reason: str = "",
-    before: dict[str, str] | None = None,
-    after: dict[str, str] | None = None,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
 ) -> None:
     audit.record(
         actor=actor,
