@@ -43,6 +43,14 @@ def status(*, at: datetime) -> dict[str, Part]:
     }
 
 
+def readiness() -> Part:
+    """Return whether this process can take requests: all it needs is its database.
+
+    The broker carries hints only, and what other parts do, :func:`status` tells.
+    """
+    return _database()
+
+
 @contextmanager
 def beating(*, part: str) -> Iterator[None]:
     """Beat every 5 s from a thread of its own while the block runs."""

@@ -27,7 +27,8 @@ from config.refusals import Refused
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-MACHINES = ("/api/", "/healthz", "/metrics")  # they sign or show a key; a cookie says nothing there
+# They sign or show a key; a cookie says nothing there.
+MACHINES = ("/api/", "/healthz", "/readyz", "/metrics")
 
 
 class RequestId:

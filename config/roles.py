@@ -35,6 +35,7 @@ class Right(models.TextChoices):
     EDIT_PROGRAMMES = "EDIT_PROGRAMMES", _("edit programmes")
     SEE_PAYMENTS = "SEE_PAYMENTS", _("see payments")
     SEE_BATCHES = "SEE_BATCHES", _("see batches")
+    RESOLVE_EXCEPTIONS = "RESOLVE_EXCEPTIONS", _("resolve exceptions and close disputes")
     EDIT_SHOP = "EDIT_SHOP", _("edit stores, terminals and readers")
     EDIT_MERCHANTS = "EDIT_MERCHANTS", _("add and edit merchants")
     INVITE_STAFF = "INVITE_STAFF", _("invite staff and end memberships")
@@ -53,10 +54,17 @@ _ISSUER_SEES = frozenset(
 
 MATRIX: dict[Role, frozenset[Right]] = {
     Role.PLATFORM_ADMIN: frozenset(Right) - {Right.BLOCK_CARDS, Right.ISSUE_CARDS},
-    Role.SETTLEMENT_CLERK: frozenset({Right.SEE_PAYMENTS, Right.SEE_BATCHES, Right.SEE_AUDIT}),
-    Role.ISSUER_RISK: _ISSUER_SEES | {Right.BLOCK_CARDS},
+    Role.SETTLEMENT_CLERK: frozenset(
+        {Right.SEE_PAYMENTS, Right.SEE_BATCHES, Right.RESOLVE_EXCEPTIONS, Right.SEE_AUDIT}
+    ),
+    Role.ISSUER_RISK: _ISSUER_SEES | {Right.BLOCK_CARDS, Right.RESOLVE_EXCEPTIONS},
     Role.ISSUER_OPERATIONS: _ISSUER_SEES
-    | {Right.ISSUE_CARDS, Right.EDIT_PROGRAMMES, Right.INVITE_STAFF},
+    | {
+        Right.ISSUE_CARDS,
+        Right.EDIT_PROGRAMMES,
+        Right.RESOLVE_EXCEPTIONS,
+        Right.INVITE_STAFF,
+    },
     Role.ISSUER_APPROVER: _ISSUER_SEES | {Right.BLOCK_CARDS, Right.EDIT_PROGRAMMES},
     Role.ISSUER_AUDITOR: _ISSUER_SEES,
     Role.MERCHANT_OWNER: frozenset(

@@ -77,6 +77,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.middleware.RequestId",
     "config.logs.RequestLog",
+    "config.meters.RequestMeter",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
@@ -192,6 +193,7 @@ SESSION_IDLE_S = 3600  # NIST SP 800-63B-4 AAL2: one hour idle
 CSRF_FAILURE_VIEW = "config.faults.form_expired"
 CSRF_COOKIE_NAME = "__Host-paydesk-csrf" if SECURE else "paydesk-csrf"
 SECURE_SSL_REDIRECT = SECURE
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked from inside, without the proxy
 SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 SECURE_HSTS_PRELOAD = SECURE
@@ -294,6 +296,14 @@ API_KEY_LOOKUP = "merchants.services.api_keys.look_up"
 SOCKET_ROUTES = ["settlement.sockets", "wallets.sockets"]
 # The parts that ``/healthz`` asks for: what this installation runs.
 EXPECTED_PARTS = env.list("PAYDESK_PARTS", default=["database", "broker"])
+# What ``/metrics`` tells: functions ``(*, at: datetime) -> Iterator[Metric]``, and who may ask from
+# another machine.
+METRICS = [
+    "config.measures.families",
+    "issuers.selectors.measures.families",
+    "settlement.selectors.measures.families",
+]
+METRICS_TOKEN = env.str("PAYDESK_METRICS_TOKEN", default="")
 # Our own reverse proxies in front: whose X-Forwarded-For entry to believe.
 PROXIES = env.int("PAYDESK_PROXIES", default=0)
 # Whom people work for: rows with ``reference``, ``name`` and ``time_zone``.
@@ -338,6 +348,7 @@ CELERY_BEAT_SCHEDULE = {
         ("post-batches", "settlement.tasks.post_waiting", 2.0),
         ("run-imports", "issuers.tasks.run_imports", 3.0),
         ("release-reserves", "issuers.tasks.release_reserves", 600.0),
+        ("renew-certificates", "issuers.tasks.renew_due", 3600.0),
         ("forget-nonces", "config.tasks.forget_expired", 300.0),
     )
 }

@@ -2,10 +2,13 @@
 
 from django.urls import include, path
 
-from config.api.healthz import healthz
+from config.api.healthz import healthz, readyz
+from config.api.metrics import metrics
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
     path("api/v1/", include("config.api.urls")),
     path("api/v1/", include("wallets.api.urls")),
     path("api/v1/", include("merchants.api.urls")),

@@ -8,7 +8,7 @@ from celery import shared_task
 from channels.layers import get_channel_layer
 from django.utils import timezone
 
-from issuers.services import blacklist, commands, credentials, imports
+from issuers.services import blacklist, commands, credentials, imports, renewals
 
 _IMPORT_RUN_S = 20  # well within the time limit of a task; the next run goes on
 
@@ -41,6 +41,12 @@ async def _hint(phones: list[str]) -> None:
 def release_reserves(**_kwargs: Any) -> None:
     """Give back the reserves of certificates that ended 8 days ago."""
     credentials.release_expired(at=timezone.now())
+
+
+@shared_task(name="issuers.tasks.renew_due")
+def renew_due(**_kwargs: Any) -> None:
+    """Renew the certificates that end soon, on phones that were heard of lately."""
+    renewals.renew_due(at=timezone.now())
 
 
 @shared_task(name="issuers.tasks.run_imports")

@@ -1,4 +1,4 @@
-"""``GET /healthz``: 200 when every part serves, else 503 with the parts that do not."""
+"""``GET /healthz``: does every part serve? ``GET /readyz``: can this process? 200, else 503."""
 
 from dataclasses import asdict
 
@@ -20,3 +20,12 @@ def healthz(request: HttpRequest) -> HttpResponse:
     told = {name: asdict(part) for name, part in parts.items()}
     answer = {"status": "ok" if ok else "unhealthy", "parts": told}
     return JsonResponse(answer, status=200 if ok else 503)
+
+
+@login_not_required
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    database = health.readiness()
+    answer = {"status": "ready" if database.ok else "not_ready", "detail": database.detail}
+    return JsonResponse(answer, status=200 if database.ok else 503)

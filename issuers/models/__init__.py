@@ -1,4 +1,5 @@
 from issuers.models.accounts import Account, Hold
+from issuers.models.authorisations import Authorisation
 from issuers.models.blacklist import (
     BlacklistDownload,
     BlacklistEntry,
@@ -12,6 +13,7 @@ from issuers.models.issuers import Issuer, OfflineProfileVersion, Programme
 
 __all__ = [
     "Account",
+    "Authorisation",
     "BlacklistDownload",
     "BlacklistEntry",
     "BlacklistFile",

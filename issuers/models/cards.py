@@ -33,6 +33,7 @@ class Card(Stateful):
     last4 = models.CharField(max_length=4)
     state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
     frozen_by_owner_at = models.DateTimeField(null=True, blank=True)
+    per_payment_online_cap_minor = models.BigIntegerField(null=True, blank=True)  # null: none
     ota_version = models.BigIntegerField(default=0)  # newest command version, rises per card
     issued_at = models.DateTimeField()
 
@@ -79,6 +80,18 @@ class Credential(Stateful):
     issued_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     reserve_released_at = models.DateTimeField(null=True, blank=True)
+    # Renewed under the same key: records of this certificate draw on that one's reserve.
+    renewed_by = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="renews"
+    )
+    reset_atc = models.BigIntegerField(default=0)  # the latest counter reset reached up to here
+    posted_atc = models.BigIntegerField(default=0)  # highest that was posted
+    # Posted, and not yet taken off the phone's own counts by a reset: records (voids among them),
+    # sales, and their minor units. ``posted_since``: when the first of these came.
+    posted_records = models.PositiveIntegerField(default=0)
+    posted_uses = models.PositiveIntegerField(default=0)
+    posted_minor = models.BigIntegerField(default=0)
+    posted_since = models.DateTimeField(null=True, blank=True)
     state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
 
     class Meta:
@@ -95,6 +108,18 @@ class Credential(Stateful):
                 condition=Q(list_number__gte=0) & Q(reserve_minor__gte=0),
                 name="credential_numbers_not_negative",
             ),
+            models.CheckConstraint(
+                condition=Q(reset_atc__gte=0, posted_atc__gte=0, posted_minor__gte=0),
+                name="credential_counts_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(posted_since__isnull=False) | Q(posted_uses=0, posted_minor=0),
+                name="credential_posted_is_dated",
+            ),
+            models.CheckConstraint(
+                condition=Q(renewed_by=None) | Q(state="RETIRED", reserve_minor=0),
+                name="credential_renewed_holds_nothing",
+            ),
         ]
         indexes = [
             models.Index(fields=["device", "state"], name="credential_device"),
@@ -102,6 +127,14 @@ class Credential(Stateful):
                 fields=["expires_at"],
                 condition=Q(reserve_released_at=None),
                 name="credential_reserve_held",
+            ),
+            models.Index(
+                fields=["posted_since"],
+                condition=Q(state="ACTIVE", posted_since__isnull=False),
+                name="credential_to_reset",
+            ),
+            models.Index(
+                fields=["contact_by"], condition=Q(state="ACTIVE"), name="credential_to_renew"
             ),
         ]
 

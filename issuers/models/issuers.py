@@ -44,6 +44,9 @@ class Programme(models.Model):
     )
     certificate_days = models.PositiveSmallIntegerField(default=7)
     reset_on_posting = models.BooleanField(default=False)  # mission 1.15
+    per_payment_online_cap_minor = models.BigIntegerField(null=True, blank=True)  # null: none
+    velocity_count = models.PositiveSmallIntegerField(default=30)  # approvals of a card within …
+    velocity_window_s = models.PositiveIntegerField(default=3600)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

@@ -116,6 +116,8 @@ def device_offer(request: HttpRequest, issuer: str, device: str) -> HttpResponse
         _hint(found)
         told = {"name": found.name, "count": count}
         toasts.tell(request, _("%(name)s is asked to take %(count)s now.") % told)
+    if request.POST.get("back") == "undelivered":
+        return redirect("undelivered", issuer=row.reference)
     return redirect("issuer-device", issuer=row.reference, device=found.reference)
 
 

@@ -13,7 +13,7 @@ from config.roles import Right, TenantKind
 from issuers import selectors
 from issuers.models import Issuer
 from issuers.portal import words
-from issuers.selectors import coverage, fleet, listings
+from issuers.selectors import coverage, fleet, listings, undelivered
 
 SILENT_AFTER = timedelta(hours=24)
 
@@ -52,6 +52,18 @@ def attention(*, user: User, membership: Membership, at: datetime) -> list[Atten
                 action=_("Open laggards"),
             )
         )
+    given_up = undelivered.given_up_of(issuer=issuer.reference)
+    if given_up:
+        found.append(
+            Attention(
+                tone="warn",
+                title=_("Commands that reached no phone in 24 hours: %(count)s")
+                % {"count": f"{given_up:,}"},
+                detail=_("They go out when the phone next asks; until then it may not know."),
+                url=reverse("undelivered", args=[issuer.reference]) + "?view=undelivered",
+                action=_("Open them"),
+            )
+        )
     exposed = coverage.exposed_of(issuer=issuer, at=at)
     if exposed:
         sums = ", ".join(f"{money.text(minor, currency)} {currency}" for currency, minor in exposed)
@@ -60,7 +72,7 @@ def attention(*, user: User, membership: Membership, at: datetime) -> list[Atten
                 tone="info",
                 title=_("%(sums)s could still be spent with blocked cards") % {"sums": sums},
                 detail=_("Their phones have not applied the block yet."),
-                url=reverse("blacklist", args=[issuer.reference]) + "?view=waiting",
+                url=reverse("undelivered", args=[issuer.reference]) + "?view=all",
                 action=_("Open them"),
             )
         )

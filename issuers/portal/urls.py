@@ -1,6 +1,14 @@
 from django.urls import path
 
-from issuers.portal import blacklist, blocking, cards, devices, distribution, programmes
+from issuers.portal import (
+    blacklist,
+    blocking,
+    cards,
+    devices,
+    distribution,
+    programmes,
+    undelivered,
+)
 
 urlpatterns = [
     path("", programmes.issuer_list, name="issuer-list"),
@@ -15,6 +23,7 @@ urlpatterns = [
         distribution.version_file,
         name="list-version-file",
     ),
+    path("<str:issuer>/undelivered", undelivered.undelivered, name="undelivered"),
     path("<str:issuer>/devices", devices.device_list, name="issuer-devices"),
     path("<str:issuer>/devices/<str:device>", devices.device_page, name="issuer-device"),
     path("<str:issuer>/devices/<str:device>/offer", devices.device_offer, name="device-offer"),

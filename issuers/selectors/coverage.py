@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, Exists, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from config.models import Device
@@ -19,7 +19,12 @@ from issuers.models import BlacklistDownload, BlacklistVersion, Credential, Issu
 
 _Action = OtaCommand.Action
 _State = OtaCommand.State
-_FREEZES = (_Action.BLOCK, _Action.WIPE)
+# Unheard, these leave the phone able to spend what the card must not.
+FREEZING = Q(
+    action__in=(_Action.BLOCK, _Action.WIPE),
+    entry__lifted_at=None,
+    state__in=(_State.PENDING, _State.SENT, _State.UNDELIVERED),
+)
 READS = (DeviceKind.READER, DeviceKind.TERMINAL)
 AGES = (timedelta(minutes=5), timedelta(hours=1), timedelta(hours=24))
 
@@ -120,14 +125,15 @@ def waiting_of(*, issuer: Issuer, at: datetime) -> Waiting:
     )
 
 
-def exposed_of(*, issuer: Issuer, at: datetime) -> list[tuple[str, int]]:
-    """Return by currency the minor units that phones with an unheard block could still spend."""
-    unheard = OtaCommand.objects.filter(
-        card=OuterRef("card"),
-        device=OuterRef("device"),
-        action__in=_FREEZES,
-        entry__lifted_at=None,
-    ).exclude(state=_State.APPLIED)
+def exposed_of(
+    *, issuer: Issuer, at: datetime, commands: QuerySet[OtaCommand] | None = None
+) -> list[tuple[str, int]]:
+    """Return by currency the minor units that phones with an unheard block could still spend.
+
+    ``commands``: those alone that are looked at; a card on a phone counts once, however many.
+    """
+    rows = OtaCommand.objects.all() if commands is None else commands
+    unheard = rows.filter(FREEZING, card=OuterRef("card"), device=OuterRef("device"))
     exposed = Credential.objects.filter(
         Exists(unheard), issuer=issuer, state=Credential.State.ACTIVE, expires_at__gt=at
     )

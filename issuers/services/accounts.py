@@ -1,11 +1,12 @@
 """The position of card accounts: what must post, and what is set aside."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
+from django.db.models.functions import Coalesce
 
 from config.refusals import Refused
 from issuers.models import Account, Credential, Hold
@@ -51,9 +52,10 @@ def lock(*, account_ids: Sequence[int]) -> dict[int, Account]:
 def post_offline(*, changes: Sequence[OfflineChange]) -> dict[int, int]:
     """Post what was paid offline, whatever the accounts hold; return what no reserve covered.
 
-    Each use first draws on what is left of its credential's reserve, so what is available stays
-    the same; the rest overdraws and is a debt. Four statements, however many the changes. The
-    answer maps credential ids to their uncovered minor units, those of 0 left out.
+    Each use first draws on what is left of its credential's reserve, or of the one that renewed
+    it, so what is available stays the same; the rest overdraws and is a debt. Four statements,
+    however many the changes. The answer maps the credentials drawn on, by id, to their uncovered
+    minor units, those of 0 left out.
     """
     if not changes:
         return {}
@@ -63,16 +65,31 @@ def post_offline(*, changes: Sequence[OfflineChange]) -> dict[int, int]:
         used[change.credential_id] += change.used_minor
         balance[change.account_id] += change.balance_minor
     lock(account_ids=list(balance))
-    reserves = Credential.objects.filter(pk__in=used).values_list(
-        "pk", "card__account_id", "reserve_minor"
-    )
-    covered = {
-        pk: (account, min(used[pk], reserve)) for pk, account, reserve in reserves if used[pk]
-    }
+    covered, drawn = _covered(used)
     assert all(account in balance for account, _part in covered.values())
     _draw(covered)
     _move(balance, covered)
-    return {pk: used[pk] - part for pk, (_account, part) in covered.items() if used[pk] > part}
+    return {pk: drawn[pk] - part for pk, (_account, part) in covered.items() if drawn[pk] > part}
+
+
+def _covered(used: Mapping[int, int]) -> tuple[dict[int, tuple[int, int]], dict[int, int]]:
+    """Return by credential drawn on its account and what its reserve covers, and what was asked."""
+    held = Credential.objects.filter(pk__in=used).annotate(
+        bears=Coalesce("renewed_by_id", "pk"),
+        left_minor=Coalesce("renewed_by__reserve_minor", "reserve_minor"),
+    )
+    accounts: dict[int, tuple[int, int]] = {}
+    drawn: dict[int, int] = defaultdict(int)
+    for pk, bears, account, left_minor in held.values_list(
+        "pk", "bears", "card__account_id", "left_minor"
+    ):
+        if used[pk]:
+            accounts[bears] = (account, left_minor)
+            drawn[bears] += used[pk]
+    covered = {
+        pk: (account, min(drawn[pk], left_minor)) for pk, (account, left_minor) in accounts.items()
+    }
+    return covered, drawn
 
 
 def _draw(covered: dict[int, tuple[int, int]]) -> None:

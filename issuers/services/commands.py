@@ -81,18 +81,31 @@ def queue(
     Card.objects.filter(pk=card.pk).update(ota_version=card.ota_version)
     phones = [device.pk] if device else _phones_with(card)
     return OtaCommand.objects.bulk_create(
-        OtaCommand(
-            command_id=secrets.token_bytes(16),
-            card=card,
-            device_id=phone,
-            entry=entry,
-            version=card.ota_version,
-            action=action,
-            body=cbor.encode(body or {}),
-            created_at=at,
-            next_attempt_at=at,
-        )
+        drawn_up(card=card, device_id=phone, action=action, at=at, body=body, entry=entry)
         for phone in phones
+    )
+
+
+def drawn_up(
+    *,
+    card: Card,
+    device_id: int,
+    action: OtaCommand.Action,
+    at: datetime,
+    body: dict[int, int | bytes] | None = None,
+    entry: BlacklistEntry | None = None,
+) -> OtaCommand:
+    """Return an unsaved command under the version that ``card``, a locked row, now bears."""
+    return OtaCommand(
+        command_id=secrets.token_bytes(16),
+        card=card,
+        device_id=device_id,
+        entry=entry,
+        version=card.ota_version,
+        action=action,
+        body=cbor.encode(body or {}),
+        created_at=at,
+        next_attempt_at=at,
     )
 
 

@@ -24,6 +24,7 @@ from issuers.models import (
     Issuer,
     OfflineProfileVersion,
     OtaCommand,
+    Programme,
 )
 from issuers.services import accounts, commands, profiles
 from issuers.services.accounts import AccountClosed
@@ -82,7 +83,9 @@ def issue(*, card: Card, device: Device, public_key: bytes, at: datetime) -> Cre
 def certificate_of(*, credential: Credential, at: datetime) -> bytes:
     """Return the certificate, signing it now where a crash prevented that."""
     if credential.certificate is None:
-        signed = _told(credential).sign(key=keys.signer(holder=credential.issuer.reference, at=at))
+        signed = told(credential=credential).sign(
+            key=keys.signer(holder=credential.issuer.reference, at=at)
+        )
         unsigned = Credential.objects.filter(pk=credential.pk, certificate=None)
         if unsigned.update(certificate=signed) == 1:
             credential.certificate = signed
@@ -116,6 +119,8 @@ def _reserve(card: Card, device: Device, public_key: bytes, at: datetime) -> Cre
         return unfinished
     profile = profiles.in_force(programme=held.programme, at=at)
     reserve_minor = _set_aside(held, profile)
+    # The phone goes on from the ATC it has, with counts of nothing (protocol §5).
+    reached = older.values_list("posted_atc", flat=True).first() or 0
     older.update(state=Credential.State.RETIRED)
     credential = Credential.objects.create(
         issuer=held.issuer,
@@ -127,7 +132,9 @@ def _reserve(card: Card, device: Device, public_key: bytes, at: datetime) -> Cre
         public_key=public_key,
         cumulative_cap_minor=reserve_minor,
         reserve_minor=reserve_minor,
-        **_dates(held, profile, at),
+        reset_atc=reached,
+        posted_atc=reached,
+        **dates(programme=held.programme, profile=profile, at=at),
     )
     _tell_state(held, device, at)
     return credential
@@ -152,9 +159,12 @@ def _next_list_number(issuer_id: int) -> int:
     return number
 
 
-def _dates(card: Card, profile: OfflineProfileVersion, at: datetime) -> dict[str, datetime]:
+def dates(
+    *, programme: Programme, profile: OfflineProfileVersion, at: datetime
+) -> dict[str, datetime]:
+    """Return when a certificate made at ``at`` is issued, must contact again and expires."""
     issued_at = at.replace(microsecond=0)  # certificates count in seconds
-    expires_at = issued_at + timedelta(days=card.programme.certificate_days)
+    expires_at = issued_at + timedelta(days=programme.certificate_days)
     contact_by = min(issued_at + timedelta(days=profile.contact_days), expires_at)
     return {"issued_at": issued_at, "contact_by": contact_by, "expires_at": expires_at}
 
@@ -168,7 +178,8 @@ def _tell_state(card: Card, device: Device, at: datetime) -> None:
     commands.queue(card=card, action=OtaCommand.Action.BLOCK, at=at, entry=entry, device=device)
 
 
-def _told(credential: Credential) -> CardCertificate:
+def told(*, credential: Credential) -> CardCertificate:
+    """Return what the credential's certificate says, to be signed; all of it stands in the row."""
     profile = credential.profile
     return CardCertificate(
         issuer=credential.issuer.reference,

@@ -1,4 +1,4 @@
-"""What readers upload, and what became of it (protocol §5)."""
+"""What readers upload, what became of it, and what they ask at once (protocol §5)."""
 
 from typing import Any, cast
 
@@ -16,10 +16,16 @@ from config.api.parsers import SignedObject
 from config.api.permissions import device_of
 from config.models.devices import DeviceKind
 from settlement import tasks
-from settlement.api.serializers import BatchAnswer, BatchResultAnswer
-from settlement.services import batches
+from settlement.api.serializers import (
+    AuthorizationAnswer,
+    AuthorizationBody,
+    BatchAnswer,
+    BatchResultAnswer,
+)
+from settlement.services import batches, online
 
 READER = device_of(DeviceKind.READER)
+READER_OR_TERMINAL = device_of(DeviceKind.READER, DeviceKind.TERMINAL)
 
 
 class BatchUpload(APIView):
@@ -46,3 +52,16 @@ class BatchResult(APIView):
     def get(self, request: Request, sequence: int, **_kwargs: Any) -> Response:
         result = batches.result_of(device=signer_of(request), sequence=sequence)
         return Response(BatchResultAnswer(result).data)
+
+
+class Authorizations(APIView):
+    """Approve a tap online; a decline is a success that says why."""
+
+    permission_classes = [READER_OR_TERMINAL]
+
+    @extend_schema(request=AuthorizationBody, responses=AuthorizationAnswer)
+    @idempotent
+    def post(self, request: Request) -> Response:
+        tap = AuthorizationBody.read(request)
+        answer = online.authorise(device=signer_of(request), at=timezone.now(), **tap)
+        return Response(AuthorizationAnswer(answer).data)

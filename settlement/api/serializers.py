@@ -4,11 +4,32 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
-from config.api.serializers import Counter, Currency, StrictSerializer, Text
+from config.api.serializers import Binary, Counter, Currency, StrictSerializer, Text
+from issuers.services.authorise import DeclineReason
 from settlement.models import Batch, BatchRecord, Payment
 
 PAGE: Final = 50
 PAGE_MAX: Final = 500
+SIGNED_MAX: Final = 4096  # bytes of one record or certificate
+
+
+class AuthorizationBody(StrictSerializer):
+    """The tap as the phone gave it: COSE_Sign1 bytes of the record and of its card certificate."""
+
+    record = Binary(max_length=SIGNED_MAX)
+    certificate = Binary(max_length=SIGNED_MAX)
+
+
+class AuthorizationAnswer(serializers.Serializer[Any]):
+    """The issuer's word; the code stands beside APPROVED, the reason beside DECLINED."""
+
+    state = serializers.ChoiceField(choices=["APPROVED", "DECLINED"])
+    approval_code = Text(required=False)
+    decline_reason = serializers.ChoiceField(choices=list(DeclineReason), required=False)
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = super().to_representation(instance)
+        return {name: value for name, value in answer.items() if value}
 
 
 class BatchAnswer(serializers.Serializer[Any]):

@@ -5,6 +5,11 @@ from settlement.api import merchant, reader
 urlpatterns = [
     path("reader/batches", reader.BatchUpload.as_view(), name="api-reader-batches"),
     path("reader/batches/<int:sequence>", reader.BatchResult.as_view(), name="api-reader-batch"),
+    path(
+        "reader/authorizations",
+        reader.Authorizations.as_view(),
+        name="api-reader-authorizations",
+    ),
     path("merchant/events", merchant.Events.as_view(), name="api-merchant-events"),
     path("merchant/payments", merchant.Payments.as_view(), name="api-merchant-payments"),
     path(

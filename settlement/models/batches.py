@@ -178,8 +178,16 @@ class Dispute(models.Model):
     opened_at = models.DateTimeField()
     card_listed_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=200, blank=True)  # how it ended, in the closer's words
 
     class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(closed_at=None, outcome="")
+                | Q(closed_at__isnull=False) & ~Q(outcome=""),
+                name="dispute_closed_iff_outcome",
+            )
+        ]
         indexes = [
             models.Index(
                 fields=["id"], condition=Q(card_listed_at=None), name="dispute_card_unlisted"
@@ -206,6 +214,11 @@ class ExceptionItem(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["tenant", "-opened_at"], name="exceptionitem_queue"),
+            models.Index(
+                fields=["tenant", "-id"],
+                condition=Q(resolved_at=None),
+                name="exceptionitem_waiting",
+            ),
             models.Index(
                 fields=["payment"], condition=Q(resolved_at=None), name="exceptionitem_open"
             ),

@@ -40,10 +40,18 @@ def typed(request: HttpRequest, name: str, *, most: int = 64) -> str:
     return request.GET.get(name, "").strip()[:most]
 
 
-def tabs(request: HttpRequest, *, labels: Mapping[str, str | Promise], current: str) -> list[Tab]:
+def tabs(
+    request: HttpRequest,
+    *,
+    labels: Mapping[str, str | Promise],
+    current: str,
+    counts: Mapping[str, int] | None = None,
+) -> list[Tab]:
     """Return a tab for each view; the filters stay on from one to the next."""
+    counted = counts or {}
     return [
-        Tab(address(request, view=name), label, name == current) for name, label in labels.items()
+        Tab(address(request, view=name), label, name == current, counted.get(name))
+        for name, label in labels.items()
     ]
 
 

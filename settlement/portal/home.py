@@ -11,7 +11,7 @@ from config.roles import Right, TenantKind, allows
 from config.templatetags.figures import span
 from merchants.selectors.shops import merchant_named
 from settlement.portal import figures
-from settlement.selectors import desks, sales
+from settlement.selectors import desks, readers, sales
 
 LATE_S = 60  # a batch is posted within seconds; one that waits longer needs somebody
 
@@ -41,7 +41,7 @@ def attention(*, user: User, membership: Membership, at: datetime) -> list[Atten
         return _issuer_attention(membership.tenant)
     found = _refused(membership.tenant, at)
     if membership.tenant_kind == TenantKind.MERCHANT:
-        return found + _borne_by_shop(membership.tenant, at)
+        return found + _missing(membership.tenant) + _borne_by_shop(membership.tenant, at)
     return found
 
 
@@ -88,6 +88,21 @@ def _refused(merchant: str, at: datetime) -> list[Attention]:
     return found
 
 
+def _missing(merchant: str) -> list[Attention]:
+    count = readers.readers_with_missing(merchant=merchant)
+    if not count:
+        return []
+    return [
+        Attention(
+            tone="bad",
+            title=_("Readers with a batch that has not come: %(count)s") % {"count": f"{count:,}"},
+            detail=_("Later batches wait in the reader until the missing one is taken in."),
+            url=reverse("merchant-offline"),
+            action=_("Open the queue"),
+        )
+    ]
+
+
 def _borne_by_shop(merchant: str, at: datetime) -> list[Attention]:
     count = desks.borne_by_shop(merchant=merchant, at=at)
     if not count:
@@ -113,8 +128,19 @@ def _issuer_attention(issuer: str) -> list[Attention]:
                 tone="bad",
                 title=_("Open disputes: %(count)s") % {"count": f"{open_items.disputes:,}"},
                 detail=_("Two payments under one transaction counter; the cards are listed."),
-                url=f"{reverse('batch-list')}?view=rejected",
-                action=_("Open their batches"),
+                url=reverse("disputes", args=[issuer]),
+                action=_("Open disputes"),
+            )
+        )
+    if exceptions := open_items.gaps + open_items.losses:
+        told = {"gaps": f"{open_items.gaps:,}", "losses": f"{open_items.losses:,}"}
+        found.append(
+            Attention(
+                tone="warn",
+                title=_("Exceptions to explain: %(count)s") % {"count": f"{exceptions:,}"},
+                detail=_("Missing counters: %(gaps)s. Losses and others: %(losses)s.") % told,
+                url=reverse("exceptions", args=[issuer]),
+                action=_("Open the queue"),
             )
         )
     return found

@@ -19,7 +19,29 @@ def items(*, user: User, membership: Membership) -> list[NavItem]:
         found.append(_entry(group, "merchant-days", _("Business days"), "statement", order=23))
     if allows(membership=membership, right=Right.SEE_BATCHES):
         found.append(_entry(group, "batch-list", _("Batches"), "batch", order=22, key="b"))
+        found += _queues(group, membership)
     return found
+
+
+def _queues(group: str, membership: Membership) -> list[NavItem]:
+    """Return where things wait for somebody; how many is told by the first page, for a count here
+    would cost each page a query."""
+    offline = _entry(group, "merchant-offline", _("Offline queue"), "queue", order=24, key="q")
+    if membership.tenant_kind == TenantKind.MERCHANT:
+        return [offline]
+    if membership.tenant_kind == TenantKind.ISSUER:
+        return [
+            NavItem(group=group, url=url, label=label, icon=icon, order=order, key=key)
+            for url, label, icon, order, key in (
+                (_at(membership, "exceptions"), _("Exceptions"), "exception", 25, "x"),
+                (_at(membership, "disputes"), _("Disputes"), "statement", 26, ""),
+            )
+        ]
+    return [offline, _entry(group, "queues", _("Exceptions"), "exception", order=25, key="x")]
+
+
+def _at(membership: Membership, name: str) -> str:
+    return reverse(name, args=[membership.tenant])
 
 
 def _entry(group: str, name: str, label: str, icon: str, *, order: int, key: str = "") -> NavItem:

@@ -1,4 +1,4 @@
-"""Whose sales a page shows: the shop the person works for, or one the person chose."""
+"""Whose a page is: the shop the person works for or chose, or the issuer of its address."""
 
 from typing import cast
 from urllib.parse import urlencode
@@ -11,13 +11,15 @@ from django.views.decorators.http import require_safe
 
 from config.paging import newest_first
 from config.people.access import SignedInRequest, right_required
-from config.refusals import Forbidden
+from config.refusals import Forbidden, NotFound
 from config.roles import Right, TenantKind
+from issuers.models import Issuer
+from issuers.selectors import issuers_visible_to
 from merchants.models import Merchant
 from merchants.selectors.shops import merchants_visible_to
 from settlement.portal import filters
 
-PAGES = {"payment-live", "merchant-days"}
+PAGES = {"payment-live", "merchant-days", "merchant-offline"}
 
 
 def shop_of(request: HttpRequest) -> Merchant | None:
@@ -37,6 +39,19 @@ def shop_of(request: HttpRequest) -> Merchant | None:
     if kind != TenantKind.PLATFORM:
         raise Forbidden(_("This page belongs to merchants. Yours are batches and the search."))
     return None
+
+
+def issuer_for(request: HttpRequest, reference: str, right: Right) -> Issuer:
+    """Return the issuer if the person has ``right`` there; foreign looks like absent (404).
+
+    A page belongs to the tenant the person works for now: what it offers is judged by that role.
+
+    :raises NotFound: it is not the issuer the person works for now
+    """
+    person = cast("SignedInRequest", request)
+    if person.membership is not None and person.membership.tenant not in ("", reference):
+        raise NotFound
+    return get_object_or_404(issuers_visible_to(person.user, right), reference=reference)
 
 
 def may_choose(request: HttpRequest) -> bool:

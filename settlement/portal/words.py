@@ -1,5 +1,6 @@
 """Payments and batches in the desk's words: states with tone, reasons, who bears a loss."""
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from django.utils.functional import Promise
@@ -148,6 +149,24 @@ EXCEPTIONS: Final = {
     "reader_held_entry": _("Approved against the reader's own list"),
     "list_rollback": _("The reader's list went back"),
 }
+
+_DETAILS: Final = {
+    "atc_gap": _("Counters %(first)s to %(last)s never came."),
+    "atc_rollback": _("Counter %(atc)s was used after a higher one."),
+    "exposure_window": _("The reader said it held list version %(claimed_version)s."),
+    "reader_held_entry": _("The reader said it held list version %(claimed_version)s."),
+    "list_rollback": _("The reader said it held list version %(claimed_version)s."),
+}
+
+
+def exception_detail(*, kind: str, detail: Mapping[str, object]) -> str:
+    """Return what stands in an exception beyond its kind, "" if there are no words for it."""
+    sentence = _DETAILS.get(kind)
+    if sentence is None:
+        return ""
+    if kind == "atc_gap" and detail["first"] == detail["last"]:
+        sentence = _("Counter %(first)s never came.")
+    return str(sentence) % detail
 
 
 def borne(*, bearer: str, cause: str) -> Borne:

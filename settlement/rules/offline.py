@@ -62,11 +62,9 @@ class Verdict(NamedTuple):
 
 def judge(taken: Taken, history: History) -> Verdict:
     """Return the verdict on one record, by the facts alone; nothing is changed."""
-    if taken.record is None:
-        return Verdict(posted=False, reason=Reason.RECORD_SIGNATURE)
-    for reason, fails in _CHECKS:
-        if fails(taken, taken.record):
-            return Verdict(posted=False, reason=reason)
+    fault = fault_of(taken)
+    if fault is not None:
+        return Verdict(posted=False, reason=fault)
     genuine = genuine_of(taken)
     seen = history.seen.get((genuine.credential.credential_id, genuine.record.atc))
     if seen is not None:
@@ -80,6 +78,36 @@ def judge(taken: Taken, history: History) -> Verdict:
         liability=liability.of(genuine, history),
         gap=_gap(genuine, history),
         rollback=_rolled_back(genuine, history),
+    )
+
+
+def fault_of(taken: Taken) -> Reason | None:
+    """Return the first reason for which a record is not this card's word to this reader, if any."""
+    if taken.record is None:
+        return Reason.RECORD_SIGNATURE
+    for reason, fails in _CHECKS:
+        if fails(taken, taken.record):
+            return reason
+    return None
+
+
+def judge_online(genuine: Genuine, history: History) -> Verdict:
+    """
+    Return the verdict on a sale brought online: whether its ATC is free for it.
+
+    The profile limits what may be spent without the portal, and the blacklist tells readers what
+    the portal knows: here the issuer is asked instead, so neither is looked at.
+    """
+    seen = history.seen.get((genuine.credential.credential_id, genuine.record.atc))
+    if seen is None:
+        return Verdict(
+            posted=True, gap=_gap(genuine, history), rollback=_rolled_back(genuine, history)
+        )
+    same = seen.digest == genuine.taken.digest
+    return Verdict(
+        posted=same,
+        reason=Reason.ALREADY_POSTED if same else Reason.DUPLICATE_ATC,
+        payment_id=seen.payment_id,
     )
 
 

@@ -68,6 +68,16 @@ def draw_up(
     return sheet
 
 
+def draw_up_one(
+    *, genuine: Genuine, verdict: Verdict, history: History, fresh: tuple[int, str]
+) -> Sheet:
+    """Return the sheet of one sale judged beforehand; ``fresh``: its payment's id and reference."""
+    sheet = Sheet()
+    sale = _post(sheet, genuine, verdict, history, iter([fresh]))
+    sheet.entries.append(Entry(genuine.taken, verdict, sale))
+    return sheet
+
+
 def _post(
     sheet: Sheet,
     genuine: Genuine,

@@ -38,8 +38,8 @@ def _row(entry: Entry) -> tuple[object, ...]:
 
 _OPEN = """
 INSERT INTO settlement_dispute
-       (kind, opened_at, reference, card_id, merchant_id, record_id, bearer, bearer_cause)
-SELECT %s, %s, new.reference, new.card_id, new.merchant_id, r.id, new.bearer, new.bearer_cause
+       (kind, opened_at, reference, card_id, merchant_id, record_id, bearer, bearer_cause, outcome)
+SELECT %s, %s, new.reference, new.card_id, new.merchant_id, r.id, new.bearer, new.bearer_cause, ''
   FROM unnest(%s::varchar[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[],
               %s::varchar[], %s::varchar[])
     AS new (reference, card_id, merchant_id, batch_id, place, bearer, bearer_cause)

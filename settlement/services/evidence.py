@@ -9,10 +9,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from config.models import Device
 from config.wire import cose
 from config.wire.errors import WireError
 from issuers import models as issuers
 from issuers.wire import CardCertificate
+from merchants.models import Equipment
 from merchants.wire import Batch as SignedBatch
 from merchants.wire import BatchEntry
 from settlement.models import Batch
@@ -123,25 +125,61 @@ def _evidence(
         store=row.store,
     )
     arrived_at = int(row.received_at.timestamp())
-    taken = []
-    for place, (entry, record, digest) in enumerate(reads):
-        credential = credentials.get(record.certificate_serial) if record else None
-        taken.append(
-            Taken(
-                batch_id=row.pk,
-                place=place,
-                reader=reader,
-                arrived_at=arrived_at,
-                approval_code=entry.approval_code,
-                claimed_version=entry.blacklist_version,
-                record=record,
-                digest=digest,
-                card=cards.get(record.card_token) if record else None,
-                credential=credential,
-                genuine=credential is not None and _signed_by(credential, entry.record),
-            )
-        )
+    taken = [
+        _taken(read, reader, cards, credentials, batch_id=row.pk, place=place, at=arrived_at)
+        for place, read in enumerate(reads)
+    ]
     return Evidence(row.pk, row.reference, row.sequence, reader, taken)
+
+
+def of_tap(*, device: Device, record: bytes, approval_code: str, at: datetime) -> Taken:
+    """
+    Return one record that a reader brings by itself, taken as if it came in a batch at ``at``.
+
+    ``approval_code``: the one it will have if it is approved. Three queries, one signature check.
+    """
+    read = read_record(BatchEntry(record, approval_code, 0))
+    records = [] if read.record is None else [read.record]
+    cards, credentials = _cards_of(records), _credentials_of(records)
+    place = Equipment.objects.filter(device=device).values_list(*_PLACE_FIELDS).get()
+    reader = Reader(device.pk, device.reference, int(device.enrolled_at.timestamp()), *place)
+    return _taken(read, reader, cards, credentials, batch_id=0, place=0, at=int(at.timestamp()))
+
+
+_PLACE_FIELDS = (
+    "merchant_id",
+    "merchant__reference",
+    "merchant__time_zone",
+    "store_id",
+    "store__reference",
+)
+
+
+def _taken(
+    read: _Read,
+    reader: Reader,
+    cards: Mapping[bytes, Card],
+    credentials: Mapping[bytes, Credential],
+    *,
+    batch_id: int,
+    place: int,
+    at: int,
+) -> Taken:
+    entry, record, digest = read
+    credential = credentials.get(record.certificate_serial) if record else None
+    return Taken(
+        batch_id=batch_id,
+        place=place,
+        reader=reader,
+        arrived_at=at,
+        approval_code=entry.approval_code,
+        claimed_version=entry.blacklist_version,
+        record=record,
+        digest=digest,
+        card=cards.get(record.card_token) if record else None,
+        credential=credential,
+        genuine=credential is not None and _signed_by(credential, entry.record),
+    )
 
 
 def _signed_by(credential: Credential, data: bytes) -> bool:

@@ -25,6 +25,20 @@ def write(*, batches: Sequence[Evidence], sheet: Sheet, at: datetime) -> None:
     events.wake()
 
 
+def write_payments(*, sheet: Sheet, at: datetime) -> None:
+    """Write what became of each payment of a sheet that no batch brought."""
+    copying.insert(
+        model=Event,
+        fields=("scope", "type", "subject", "at", "body"),
+        rows=[
+            _payment_row(entry, entry.sale.reference, at)
+            for entry in sheet.entries
+            if entry.sale is not None
+        ],
+    )
+    events.wake()
+
+
 def _rows(batches: Sequence[Evidence], entries: Iterator[Entry], at: datetime) -> Iterator[_Row]:
     for batch in batches:
         rejected = 0

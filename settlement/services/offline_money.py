@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 
-from issuers.services import accounts
+from issuers.services import accounts, counters
 from issuers.services.accounts import OfflineChange
+from issuers.services.counters import Posted
 from settlement.models import LedgerAccount, Transfer
 from settlement.rules.facts import Bearer, Genuine, Sale
 from settlement.rules.sheet import Sheet
@@ -23,7 +24,13 @@ _BORNE = {
 def post(sheet: Sheet, *, at: datetime) -> None:
     """Move the card accounts' positions, whatever they hold, and post the transfers."""
     accounts.post_offline(changes=list(_changes(sheet)))
+    counters.count(records=list(_posted(sheet)), at=at)
     ledger.post_many(kind="offline_batches", transfers=list(_drafts(sheet)), at=at)
+
+
+def post_taken(sheet: Sheet, *, at: datetime) -> None:
+    """Post the transfers of sales whose amounts the issuer's authorisation took already."""
+    ledger.post_many(kind="online_tap", transfers=list(_drafts(sheet)), at=at)
 
 
 def _changes(sheet: Sheet) -> Iterator[OfflineChange]:
@@ -41,6 +48,15 @@ def _changes(sheet: Sheet) -> Iterator[OfflineChange]:
             balance_minor=minor,
             used_minor=used[account_id, credential_id],
         )
+
+
+def _posted(sheet: Sheet) -> Iterator[Posted]:
+    """Yield what the phones' own counters hold of it: a sale whoever bears it, a void nothing."""
+    for genuine, sale in sheet.sales:
+        credential_id = genuine.credential.credential_id
+        yield Posted(credential_id, genuine.record.atc, 1, sale.amount_minor)
+    for genuine, _sale in sheet.voids:
+        yield Posted(genuine.credential.credential_id, genuine.record.atc, 0, 0)
 
 
 def _position(genuine: Genuine) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from config import references
 from config.models import Alert
+from issuers.services import counters
 from settlement.models import Batch, Payment
 from settlement.rules.offline import genuine_of
 from settlement.rules.sheet import Sheet, draw_up
@@ -39,11 +40,12 @@ def post_waiting(*, limit: int, at: datetime) -> int:
     Any number of workers may run it at once: each batch posts once, and a reader's batches in the
     order of their sequence. Batches no worker has tried come first, joined; one that failed before
     is tried alone, later and later, so it holds up nothing but its own reader. Cards of disputes
-    are put on the blacklist last.
+    are put on the blacklist last, and counters are reset where the programme wants it at posting.
     """
     claimed = _claim(limit=limit, at=at) or _claim_again(at=at)
     posted = post(batches=evidence.gather(batch_ids=claimed), at=at) if claimed else 0
     disputes.list_cards(at=at)
+    counters.reset_posted(at=at)
     return posted
 
 

@@ -55,6 +55,7 @@ def test_navigation_offers_the_issuers_pages(scene, membership):
     assert [item.label for item in found] == [
         "Blacklist",
         "Distribution",
+        "Undelivered",
         "Cards",
         "Devices",
         "Programmes",

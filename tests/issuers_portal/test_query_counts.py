@@ -15,6 +15,8 @@ LISTS = [
     ("blacklist", "?view=waiting&reason=LOST&q=kim&sort=card"),
     ("distribution", ""),
     ("list-versions", ""),
+    ("undelivered", "?view=all"),
+    ("undelivered", "?view=all&sort=attempts"),
     ("issuer-devices", ""),
     ("issuer-devices", "?view=behind&q=kim&sort=device"),
     ("card-list", ""),

@@ -23,6 +23,7 @@ PAGES = {
     "list-versions": (SEE_LIST, 200),
     "list-version": (SEE_LIST, 200),
     "list-version-file": (SEE_LIST, 200),
+    "undelivered": (SEE, 200),
     "issuer-devices": (SEE, 200),
     "issuer-device": (SEE, 200),
     "device-offer": (BLOCK, 405),

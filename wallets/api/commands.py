@@ -11,7 +11,6 @@ from config.api.authentication import signer_of
 from config.api.permissions import device_of
 from config.api.serializers import NoBody
 from config.models.devices import DeviceKind
-from issuers.services.commands import pending_for
 from wallets.api.serializers import (
     AcknowledgementBody,
     CommandsAnswer,
@@ -31,7 +30,7 @@ class CommandList(APIView):
     @extend_schema(parameters=[CommandsQuery], responses=CommandsAnswer)
     def get(self, request: Request) -> Response:
         after = CommandsQuery.of_query(request)["after"]
-        waiting = pending_for(device=signer_of(request), after=after, at=timezone.now())
+        waiting = commands.pull(device=signer_of(request), after=after, at=timezone.now())
         newest = max([after, *(command.seq for command in waiting)])
         return Response(CommandsAnswer({"commands": waiting, "next": newest}).data)
 

@@ -5,8 +5,18 @@ from datetime import datetime
 from django.db import transaction
 
 from config.models import Device
-from issuers.services import commands
+from issuers.services import commands, counters
+from issuers.services.commands import Outgoing
 from wallets.models import ShadowCounter
+
+
+def pull(*, device: Device, after: int, at: datetime) -> list[Outgoing]:
+    """Return what waits for the phone above ``after``, the counter resets that are due included.
+
+    A pull is the phone's contact: what was posted of its payments is taken off its counts now.
+    """
+    counters.reset_on_contact(device=device, at=at)
+    return commands.pending_for(device=device, after=after, at=at)
 
 
 @transaction.atomic

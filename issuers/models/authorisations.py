@@ -1,0 +1,38 @@
+"""The issuer's word on online authorisations: what velocity counts, and what is answered again."""
+
+from django.db import models
+from django.db.models import Q
+
+from config.states import append_only
+from issuers.models.cards import Card
+
+
+class Authorisation(models.Model):
+    """One decision, approved where ``decline_reason`` is empty. ``document``: what was decided."""
+
+    document = models.CharField(max_length=64, unique=True)
+    card = models.ForeignKey(
+        Card, on_delete=models.PROTECT, related_name="authorisations", db_index=False
+    )
+    amount_minor = models.BigIntegerField()  # DE 4
+    currency = models.CharField(max_length=3)  # DE 49
+    decline_reason = models.CharField(max_length=24, blank=True)
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount_minor__gte=1), name="authorisation_amount_positive"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["card", "-decided_at"],
+                condition=Q(decline_reason=""),
+                name="authorisation_velocity",
+            )
+        ]
+        triggers = [append_only()]
+
+    def __str__(self) -> str:
+        return self.document

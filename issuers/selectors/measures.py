@@ -1,0 +1,48 @@
+"""The issuers' share of ``/metrics``: commands by state, versions of the lists, who holds them."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.db.models import Count
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+
+from issuers.models import Issuer, OtaCommand
+from issuers.selectors import coverage
+
+
+def families(*, at: datetime) -> Iterator[Metric]:
+    """This function will read the issuers' figures: two queries, and one for each issuer."""
+    commands = GaugeMetricFamily(
+        "paydesk_commands", "Over-the-air commands by state", labels=["state"]
+    )
+    counts = dict.fromkeys(OtaCommand.State.values, 0)
+    counts |= dict(OtaCommand.objects.values_list("state").annotate(count=Count("pk")).order_by())
+    for state, count in counts.items():
+        commands.add_metric([state], count)
+    yield commands
+    yield from _lists(at)
+
+
+def _lists(at: datetime) -> Iterator[Metric]:
+    names = {
+        "version": "Newest version of the issuer's blacklist",
+        "entries": "Numbers on the newest version",
+        "age_seconds": "Time since the newest version was published",
+        "readers": "Readers that should hold the list",
+        "readers_current": "Readers that hold the newest version",
+    }
+    told = {
+        name: GaugeMetricFamily(f"paydesk_blacklist_{name}", what, labels=["issuer"])
+        for name, what in names.items()
+    }
+    for issuer in Issuer.objects.order_by("pk"):
+        held = coverage.coverage_of(issuer=issuer)
+        told["readers"].add_metric([issuer.reference], held.readers)
+        told["readers_current"].add_metric([issuer.reference], held.current)
+        if (newest := held.newest) is not None:
+            told["version"].add_metric([issuer.reference], newest.version)
+            told["entries"].add_metric([issuer.reference], newest.entries)
+            age_s = (at - newest.published_at).total_seconds()
+            told["age_seconds"].add_metric([issuer.reference], age_s)
+    yield from told.values()

@@ -1,0 +1,217 @@
+"""Counter resets (protocol §5.2, action 3): what was posted is taken off a phone's own counts.
+
+A phone counts uses and amount from reset to reset. The portal keeps beside each credential what of
+that has been posted since; a reset takes exactly this off again and fills the reserve up to match,
+so that what a phone may still spend offline is always set aside. Locks: cards, then accounts; a
+credential's counts only move under its account's lock.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
+
+from config.models import Device
+from issuers.models import Account, Card, Credential, OtaCommand
+from issuers.services import accounts, commands
+from issuers.services.credentials import RESERVE_KEPT
+
+_AT_ONCE = 500
+
+
+class Posted(NamedTuple):
+    """A posted offline record as the phone counted it: a void has no use and no amount."""
+
+    credential_id: int
+    atc: int
+    uses: int
+    amount_minor: int
+
+
+class _Claim(NamedTuple):
+    """What one reset is to take off: the ATC it reaches up to, uses, minor units."""
+
+    up_to_atc: int
+    uses: int
+    amount_minor: int
+
+
+def count(*, records: Sequence[Posted], at: datetime) -> None:
+    """Note posted records for the next reset, in one statement; the accounts are locked.
+
+    Counted is with the credential now active under the same key, for a renewal goes on counting.
+    A record that a reset has reached over was either taken off with it, or stays on the phone.
+    """
+    columns = [list(column) for column in zip(*records, strict=True)]
+    if columns:
+        with connection.cursor() as cursor:
+            cursor.execute(_COUNT, [at, *columns])
+
+
+_COUNT = """
+UPDATE issuers_credential c
+   SET posted_atc = GREATEST(c.posted_atc, d.atc),
+       posted_records = c.posted_records + d.records,
+       posted_uses = c.posted_uses + d.uses,
+       posted_minor = c.posted_minor + d.minor,
+       posted_since = COALESCE(c.posted_since, %s)
+  FROM (
+    SELECT new.id, max(p.atc) AS atc, count(*) AS records, sum(p.uses) AS uses,
+           sum(p.minor) AS minor
+      FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::bigint[])
+           AS p (credential_id, atc, uses, minor)
+      JOIN issuers_credential own ON own.id = p.credential_id
+      JOIN issuers_credential new
+        ON new.card_id = own.card_id AND new.device_id = own.device_id
+       AND new.public_key = own.public_key AND new.state = 'ACTIVE' AND p.atc > new.reset_atc
+     GROUP BY new.id
+  ) d
+ WHERE c.id = d.id
+"""
+
+
+@transaction.atomic
+def reset(
+    *, credential: Credential, up_to_atc: int, uses: int, amount_minor: int, at: datetime
+) -> list[OtaCommand]:
+    """Queue a reset that takes ``uses`` and ``amount_minor`` off the phone's counts.
+
+    The reserve is filled up again to min(stated cumulative cap, available + what is left of it).
+    Where the account cannot back the whole, only the backed part of the amount (minor units) is
+    taken off and the rest waits for the next reset. The same ATC, or one before it, again does
+    nothing; neither does a card that is not active or a certificate that has ended.
+    """
+    held = Credential.objects.filter(pk=credential.pk)
+    claim = _Claim(up_to_atc, uses, amount_minor)
+    return _queue(
+        [
+            (one, account, claim)
+            for one, account in _lock(held)
+            if one.reset_atc < up_to_atc and _usable(at).filter(pk=one.pk).exists()
+        ],
+        at,
+    )
+
+
+def reset_on_contact(*, device: Device, at: datetime) -> list[OtaCommand]:
+    """Queue what resets a phone's cards are due, now that it has made contact.
+
+    Due is what was posted since the last reset, once no record before the highest posted ATC is
+    missing, or once a missing one is too old to be taken still.
+    """
+    return _reset_due(_due(at).filter(device=device), at)
+
+
+def reset_posted(*, at: datetime) -> list[OtaCommand]:
+    """Queue the due resets of programmes that reset when a batch posts (mission 1.15)."""
+    wanted = _due(at).filter(card__programme__reset_on_posting=True)
+    return _reset_due(wanted.order_by("posted_since")[:_AT_ONCE], at)
+
+
+def _reset_due(wanted: QuerySet[Credential], at: datetime) -> list[OtaCommand]:
+    found = list(wanted.values_list("pk", flat=True))
+    if not found:
+        return []
+    with transaction.atomic():
+        # Read again under the locks: another worker may have reset some meanwhile.
+        locked = _lock(_due(at).filter(pk__in=found))
+        return _queue([(held, account, _posted(held)) for held, account in locked], at)
+
+
+def _usable(at: datetime) -> QuerySet[Credential]:
+    return Credential.objects.filter(
+        state=Credential.State.ACTIVE,
+        expires_at__gt=at,
+        card__state=Card.State.ACTIVE,
+        card__account__state=Account.State.OPEN,
+        device__state=Device.State.ACTIVE,
+    )
+
+
+def _due(at: datetime) -> QuerySet[Credential]:
+    complete = Q(posted_records__gte=F("posted_atc") - F("reset_atc"))
+    too_old = Q(posted_since__lte=at - RESERVE_KEPT)
+    account = "card__account__"
+    available = F(f"{account}limit_minor") + F(f"{account}balance_minor")
+    taken = F(f"{account}held_minor") + F(f"{account}offline_reserve_minor")
+    return (
+        _usable(at)
+        .filter(complete | too_old, posted_since__isnull=False)
+        .alias(free_minor=available - taken)
+        .filter(Q(posted_uses__gt=0) | Q(posted_minor__gt=0, free_minor__gt=0))
+    )
+
+
+def _posted(held: Credential) -> _Claim:
+    reached = max(held.posted_atc, held.reset_atc)
+    return _Claim(reached, held.posted_uses, held.posted_minor)
+
+
+def _lock(wanted: QuerySet[Credential]) -> list[tuple[Credential, Account]]:
+    """Lock cards and accounts of what is wanted and return it as it stands then."""
+    cards = dict(wanted.values_list("card_id", "card__account_id"))
+    locked = Card.objects.select_for_update(no_key=True).order_by("pk").in_bulk(cards)
+    held = accounts.lock(account_ids=list(cards.values()))
+    rows = list(wanted.filter(card__in=locked).order_by("pk"))
+    for row in rows:
+        row.card = locked[row.card_id]
+    return [(row, held[row.card.account_id]) for row in rows]
+
+
+def _queue(claims: Sequence[tuple[Credential, Account, _Claim]], at: datetime) -> list[OtaCommand]:
+    queued = []
+    for held, account, claim in claims:
+        backed_minor = _fill(held, account, claim)
+        _take_off(held, claim, backed_minor, at)
+        if claim.uses or backed_minor:
+            held.card.ota_version += 1
+            body: dict[int, int | bytes] = {1: claim.up_to_atc, 2: claim.uses, 3: backed_minor}
+            command = commands.drawn_up(
+                card=held.card,
+                device_id=held.device_id,
+                action=OtaCommand.Action.RESET,
+                body=body,
+                at=at,
+            )
+            queued.append(command)
+    rows = [held for held, _account, _claim in claims]
+    Account.objects.bulk_update(
+        {account.pk: account for _held, account, _claim in claims}.values(),
+        ["offline_reserve_minor"],
+    )
+    Credential.objects.bulk_update(rows, _MOVED)
+    Card.objects.bulk_update({row.card_id: row.card for row in rows}.values(), ["ota_version"])
+    return OtaCommand.objects.bulk_create(queued)
+
+
+_MOVED = (
+    "reserve_minor",
+    "reset_atc",
+    "posted_records",
+    "posted_uses",
+    "posted_minor",
+    "posted_since",
+)
+
+
+def _fill(held: Credential, account: Account, claim: _Claim) -> int:
+    """Fill the reserve up and return how much of the claim it then backs, in minor units."""
+    cap = held.cumulative_cap_minor
+    room = max(0, cap - held.reserve_minor)
+    filled = min(room, max(0, account.available_minor))
+    held.reserve_minor += filled
+    account.offline_reserve_minor += filled
+    return max(0, claim.amount_minor - (room - filled))
+
+
+def _take_off(held: Credential, claim: _Claim, backed_minor: int, at: datetime) -> None:
+    """Note what the phone will have taken off; what nothing backs stays for the next time."""
+    owed_minor = claim.amount_minor - backed_minor
+    held.reset_atc = max(held.reset_atc, claim.up_to_atc)
+    held.posted_records = max(0, held.posted_atc - held.reset_atc)
+    held.posted_uses = max(0, held.posted_uses - claim.uses)
+    held.posted_minor = max(0, held.posted_minor - claim.amount_minor) + owed_minor
+    still = held.posted_uses or held.posted_minor
+    held.posted_since = (held.posted_since or at) if still else None

@@ -1,0 +1,95 @@
+"""Disputes over an issuer's cards: two payments under one transaction counter, and how it ended."""
+
+from dataclasses import dataclass
+from typing import Final, cast
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_safe
+
+from config.paging import newest_first
+from config.people.access import SignedInRequest, actor_of, may, right_required
+from config.refusals import Refused
+from config.roles import Right
+from settlement.models import Dispute
+from settlement.portal import filters, words
+from settlement.portal.forms import OutcomeForm, show_refusal
+from settlement.portal.places import issuer_for
+from settlement.selectors import queues
+from settlement.services import resolutions
+
+VIEWS: Final = {
+    "open": gettext_lazy("Open"),
+    "resolved": gettext_lazy("Closed"),
+    "all": gettext_lazy("All"),
+}
+OPEN: Final = words.Look("bad", gettext_lazy("Open"))
+CLOSED: Final = words.Look("ok", gettext_lazy("Closed"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A dispute as the list draws it; ``borne``: whose loss it is by rule."""
+
+    dispute: Dispute
+    look: words.Look
+    borne: words.Borne
+
+
+@right_required(Right.SEE_BATCHES)
+@require_safe
+def dispute_list(request: HttpRequest, issuer: str) -> HttpResponse:
+    """List the disputes, newest first: those not closed, unless asked for others."""
+    row = issuer_for(request, issuer, Right.SEE_BATCHES)
+    view = filters.view_of(request, VIEWS) or "open"
+    found = queues.disputes_of(issuer=row.reference, view=view)
+    page = newest_first(rows=found, request=request)
+    counts = queues.dispute_counts(issuer=row.reference)
+    membership = cast("SignedInRequest", request).membership
+    context = {
+        "issuer": row,
+        "page": page,
+        "rows": [_row(dispute) for dispute in page.rows],
+        "counts": counts,
+        "tabs": filters.tabs(request, labels=VIEWS, current=view, counts=counts),
+        "may_close": may(membership=membership, right=Right.RESOLVE_EXCEPTIONS),
+    }
+    return render(request, "settlement/dispute_list.html", context)
+
+
+@right_required(Right.RESOLVE_EXCEPTIONS)
+@require_http_methods(["GET", "POST"])
+def dispute_close(request: HttpRequest, issuer: str, reference: str) -> HttpResponse:
+    """Ask how a dispute ended, and close it with the answer."""
+    row = issuer_for(request, issuer, Right.RESOLVE_EXCEPTIONS)
+    rows = queues.disputes_of(issuer=row.reference, view="all")
+    held = get_object_or_404(rows, reference=reference)
+    form = OutcomeForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            resolutions.close(
+                dispute=held,
+                outcome=form.cleaned_data["words"],
+                at=timezone.now(),
+                actor=actor_of(request),
+            )
+        except Refused as refusal:
+            show_refusal(form, refusal)
+        else:
+            told = {"dispute": held.reference}
+            messages.success(request, _("Dispute %(dispute)s is closed.") % told)
+            return redirect("disputes", issuer=row.reference)
+    context = {"issuer": row, "row": _row(held), "form": form}
+    return render(request, "settlement/dispute_close.html", context)
+
+
+def _row(dispute: Dispute) -> Row:
+    return Row(
+        dispute=dispute,
+        look=CLOSED if dispute.closed_at else OPEN,
+        borne=words.borne(bearer=dispute.bearer, cause=dispute.bearer_cause),
+    )

@@ -1,0 +1,132 @@
+"""The queue of an issuer's exceptions: what postings met that somebody must explain."""
+
+from dataclasses import dataclass
+from typing import Final, cast
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_safe
+
+from config.paging import newest_first
+from config.people.access import SignedInRequest, actor_of, may, right_required
+from config.refusals import Forbidden, Refused
+from config.roles import Right, TenantKind
+from issuers.selectors import issuers_visible_to
+from settlement.models import ExceptionItem
+from settlement.portal import filters, words
+from settlement.portal.forms import OutcomeForm, show_refusal
+from settlement.portal.places import issuer_for
+from settlement.selectors import queues
+from settlement.services import resolutions
+
+VIEWS: Final = {
+    "open": gettext_lazy("Open"),
+    "resolved": gettext_lazy("Resolved"),
+    "all": gettext_lazy("All"),
+}
+OPEN: Final = words.Look("warn", gettext_lazy("Open"))
+RESOLVED: Final = words.Look("ok", gettext_lazy("Resolved"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """An exception as the queue draws it."""
+
+    item: ExceptionItem
+    look: words.Look
+    kind: str | Promise
+    detail: str
+
+
+@right_required(Right.SEE_BATCHES)
+@require_safe
+def exception_list(request: HttpRequest, issuer: str) -> HttpResponse:
+    """List the exceptions, newest first: those nobody has explained, unless asked for others."""
+    row = issuer_for(request, issuer, Right.SEE_BATCHES)
+    view = filters.view_of(request, VIEWS) or "open"
+    asked = filters.typed(request, "kind")
+    kind = asked if asked in words.EXCEPTIONS else ""
+    found = queues.exceptions_of(issuer=row.reference, view=view, kind=kind)
+    page = newest_first(rows=found, request=request)
+    counts = queues.exception_counts(issuer=row.reference)
+    label = str(words.EXCEPTIONS.get(kind, ""))
+    context = {
+        "issuer": row,
+        "page": page,
+        "rows": [_row(item) for item in page.rows],
+        "counts": counts,
+        "tabs": filters.tabs(request, labels=VIEWS, current=view, counts=counts),
+        "chips": [filters.chip(request, "kind", _("Kind"), label)] if kind else [],
+        "offers": [] if kind else _offers(request),
+        "may_resolve": _may_resolve(request),
+    }
+    return render(request, "settlement/exception_list.html", context)
+
+
+@right_required(Right.RESOLVE_EXCEPTIONS)
+@require_http_methods(["GET", "POST"])
+def exception_resolve(request: HttpRequest, issuer: str, item: int) -> HttpResponse:
+    """Ask how an exception is explained, and take it out of the queue with the answer."""
+    row = issuer_for(request, issuer, Right.RESOLVE_EXCEPTIONS)
+    rows = queues.exceptions_of(issuer=row.reference, view="all")
+    held = get_object_or_404(rows, pk=item)
+    form = OutcomeForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            resolutions.resolve(
+                item=held,
+                reason=form.cleaned_data["words"],
+                at=timezone.now(),
+                actor=actor_of(request),
+            )
+        except Refused as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(request, _("The exception is resolved."))
+            return redirect("exceptions", issuer=row.reference)
+    context = {"issuer": row, "row": _row(held), "form": form}
+    return render(request, "settlement/exception_resolve.html", context)
+
+
+@right_required(Right.SEE_BATCHES)
+@require_safe
+def queue_list(request: HttpRequest) -> HttpResponse:
+    """List the issuers with what waits at each; who works for one is led to its exceptions.
+
+    :raises Forbidden: the person works for a shop
+    """
+    person = cast("SignedInRequest", request)
+    assert person.membership is not None, "right_required asked for it"
+    if person.membership.tenant_kind == TenantKind.ISSUER:
+        return redirect("exceptions", issuer=person.membership.tenant)
+    if person.membership.tenant_kind != TenantKind.PLATFORM:
+        raise Forbidden(_("This page belongs to issuers and the clearing desk."))
+    issuers = issuers_visible_to(person.user, Right.SEE_BATCHES)
+    found = queues.issuers_with_waiting(issuers=issuers)
+    return render(request, "settlement/queue_list.html", {"issuers": list(found)})
+
+
+def _row(item: ExceptionItem) -> Row:
+    return Row(
+        item=item,
+        look=RESOLVED if item.resolved_at else OPEN,
+        kind=words.EXCEPTIONS.get(item.kind, item.kind),
+        detail=words.exception_detail(kind=item.kind, detail=item.detail),
+    )
+
+
+def _offers(request: HttpRequest) -> list[tuple[str | Promise, str]]:
+    """Return a link for each kind the queue can be narrowed to."""
+    return [
+        (label, filters.address(request, kind=kind)) for kind, label in words.EXCEPTIONS.items()
+    ]
+
+
+def _may_resolve(request: HttpRequest) -> bool:
+    membership = cast("SignedInRequest", request).membership
+    return may(membership=membership, right=Right.RESOLVE_EXCEPTIONS)

@@ -1,0 +1,249 @@
+"""A tap approved online (protocol §5): judged as its batch record would be, and posted at once."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db import IntegrityError, transaction
+
+from config import references
+from config.models import Device
+from config.refusals import Refused
+from config.wire import b64, cose, numbers
+from config.wire.errors import WireError
+from issuers.models import Card, Credential
+from issuers.services import authorise as issuer
+from issuers.services import counters
+from issuers.services.authorise import Declined, DeclineReason
+from settlement.models import Payment
+from settlement.rules.facts import Genuine, History, Taken
+from settlement.rules.offline import Reason, Verdict, fault_of, genuine_of, judge_online
+from settlement.rules.sheet import Sheet, draw_up_one
+from settlement.services import (
+    copying,
+    days,
+    entries,
+    evidence,
+    exceptions,
+    history,
+    offline_events,
+    offline_money,
+)
+from wallets.wire import RecordKind
+
+
+class TapRefused(Refused):
+    """The record is not this card's sale at this reader: there is nothing to decide on."""
+
+    code = "record_invalid"
+    title = "This is no tap that could be approved"
+
+
+class TapMalformed(TapRefused):
+    code = "record_malformed"
+    title = "This is not an offline record"
+
+
+class TapOfUnknownCard(TapRefused):
+    code = "unknown_card"
+    title = "The card is unknown"
+
+
+class TapCertificateUnknown(TapRefused):
+    code = "certificate_unknown"
+    title = "The certificate is not one of this card's"
+
+
+class TapSignature(TapRefused):
+    code = "record_signature"
+    title = "The record is not signed by the certificate's key"
+
+
+class TapAtAnotherReader(TapRefused):
+    code = "wrong_reader"
+    title = "The record was made for another reader"
+
+
+class TapInTheFuture(TapRefused):
+    code = "future_time"
+    title = "The record is ahead of time"
+
+
+class TapTooLate(TapRefused):
+    code = "too_late"
+    title = "The record is too old"
+
+
+class TapNotASale(TapRefused):
+    code = "record_not_a_sale"
+    title = "Only a sale is approved online"
+
+
+class TapDuplicate(TapRefused):
+    code = "duplicate_atc"
+    title = "The card's counter was used for another payment"
+
+
+_REFUSALS: Final[dict[Reason, type[TapRefused]]] = {
+    Reason.UNKNOWN_CARD: TapOfUnknownCard,
+    Reason.CERTIFICATE_UNKNOWN: TapCertificateUnknown,
+    Reason.RECORD_SIGNATURE: TapSignature,
+    Reason.WRONG_READER: TapAtAnotherReader,
+    Reason.FUTURE_TIME: TapInTheFuture,
+    Reason.TOO_LATE: TapTooLate,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The issuer's word on a tap, as the reader is told."""
+
+    state: str  # APPROVED or DECLINED
+    approval_code: str = ""
+    decline_reason: str = ""
+
+
+def authorise(*, device: Device, record: bytes, certificate: bytes, at: datetime) -> Answer:
+    """
+    Ask the issuer about the tap that ``device`` took, and post it if the answer is yes.
+
+    ``record`` and ``certificate``: COSE_Sign1 bytes as the phone gave them. The same tap again
+    hears the same answer and changes nothing; its record in a later batch posts nothing. An
+    approval resets the phone's counters by the next command.
+
+    :raises TapRefused: the record is not this card's sale at this reader, or its ATC is used
+    """
+    genuine = _open(device, record, certificate, at)
+    try:
+        return _answer(genuine, at)
+    except IntegrityError:
+        return _answer(genuine, at)  # a batch took the ATC meanwhile: now history shows it
+
+
+def _open(device: Device, record: bytes, certificate: bytes, at: datetime) -> Genuine:
+    """Return the sale, verified with nothing locked."""
+    code = numbers.online_approval_code(secrets.token_bytes(numbers.RANDOM_BYTES))
+    taken = evidence.of_tap(device=device, record=record, approval_code=code, at=at)
+    if taken.record is None:
+        raise TapMalformed
+    fault = fault_of(taken)
+    if fault is not None:
+        raise _REFUSALS[fault]
+    if not _is_the_certificate(taken, certificate):
+        raise TapCertificateUnknown
+    if taken.record.kind is not RecordKind.SALE:
+        raise TapNotASale
+    return genuine_of(taken)
+
+
+def _is_the_certificate(taken: Taken, certificate: bytes) -> bool:
+    """Return whether the bytes state what the portal once signed for this card on this phone."""
+    assert taken.credential is not None, "the certificate is unknown"
+    stored = Credential.objects.values_list("certificate", flat=True)
+    kept = bytes(stored.get(pk=taken.credential.credential_id) or b"")
+    try:
+        return cose.parse(certificate).payload == cose.parse(kept).payload
+    except WireError:
+        return False
+
+
+@transaction.atomic
+def _answer(genuine: Genuine, at: datetime) -> Answer:
+    # Not FOR SHARE, as the issuer's decision would do: the reset raises the card's version, and
+    # two taps that share the row would each wait for the other.
+    card = Card.objects.select_for_update(no_key=True).get(pk=genuine.card.card_id)
+    past = history.load_counters([genuine])
+    verdict = judge_online(genuine, past)
+    if verdict.reason == Reason.ALREADY_POSTED:
+        return _said_before(verdict)
+    if not verdict.posted:
+        raise TapDuplicate
+    word = issuer.declined_before(document=_document(genuine))
+    if word is None:
+        word = _post(genuine, card, verdict, past, at)
+    if isinstance(word, Declined):
+        return Answer(state="DECLINED", decline_reason=word.reason.value)
+    return Answer(state="APPROVED", approval_code=genuine.taken.approval_code)
+
+
+def _said_before(verdict: Verdict) -> Answer:
+    assert verdict.payment_id is not None, "a sale's ATC stands with its payment"
+    code = Payment.objects.values_list("approval_code", flat=True).get(pk=verdict.payment_id)
+    return Answer(state="APPROVED", approval_code=code)
+
+
+def _document(genuine: Genuine) -> str:
+    """Return what the issuer knows the tap by: its payload, whatever envelope it comes in."""
+    return b64.encode(genuine.taken.digest)
+
+
+def _post(
+    genuine: Genuine, card: Card, verdict: Verdict, past: History, at: datetime
+) -> Declined | None:
+    """Post the sale unless the issuer says no, which is kept instead.
+
+    The ATC is taken before the account, as postings of batches do; a no gives it back.
+    """
+    sheet = _draw_up(genuine, verdict, past)
+    with transaction.atomic():
+        entries.insert_payments(sheet, at=at)
+        entries.use_atcs(sheet)
+        word = _ask_issuer(genuine, card, at)
+        if word is None:
+            _write(sheet, at)
+            _reset_counters(genuine, at)
+        else:
+            transaction.set_rollback(True)
+    if word is not None:
+        issuer.keep_decline(
+            card=card,
+            document=_document(genuine),
+            amount_minor=genuine.record.amount,
+            currency=genuine.record.currency,
+            reason=word.reason,
+            at=at,
+        )
+    return word
+
+
+def _draw_up(genuine: Genuine, verdict: Verdict, past: History) -> Sheet:
+    (payment_id,) = copying.reserve_ids(model=Payment, count=1)
+    fresh = (payment_id, references.new("PAY"))
+    return draw_up_one(genuine=genuine, verdict=verdict, history=past, fresh=fresh)
+
+
+def _ask_issuer(genuine: Genuine, card: Card, at: datetime) -> Declined | None:
+    """Return the issuer's no; None where the amount was taken."""
+    record, credential = genuine.record, genuine.credential
+    if record.at >= credential.expires:
+        return Declined(reason=DeclineReason.ISSUER_REFUSED)
+    word = issuer.authorise(
+        card=card,
+        document=_document(genuine),
+        amount_minor=record.amount,
+        currency=record.currency,
+        at=at,
+    )
+    return word if isinstance(word, Declined) else None
+
+
+def _write(sheet: Sheet, at: datetime) -> None:
+    """Write the rest in the house's lock order: transfers, queues, days, events."""
+    offline_money.post_taken(sheet, at=at)
+    exceptions.open_for(sheet, at=at)
+    exceptions.close_filled(sheet, at=at)
+    days.add(sheet)
+    offline_events.write_payments(sheet=sheet, at=at)
+
+
+def _reset_counters(genuine: Genuine, at: datetime) -> None:
+    """Give the phone back all it counted up to this tap, which the portal now knows of."""
+    record = genuine.record
+    counters.reset(
+        credential=Credential.objects.get(pk=genuine.credential.credential_id),
+        up_to_atc=record.atc,
+        uses=record.uses,
+        amount_minor=record.cumulative,
+        at=at,
+    )
