@@ -31,6 +31,12 @@ class NoSuchInvitation(NotFound):
     title = "No such invitation"
 
 
+class OwnAddress(Refused):
+    code = "own_address"
+    status = 403
+    title = "Nobody invites themselves to another role"
+
+
 class AlreadyMember(Refused):
     code = "already_member"
     status = 409
@@ -72,9 +78,12 @@ def invite(
     :raises Forbidden: ``by`` does not look after that tenant's staff
     :raises UnknownTenant: the role's kind of tenant has none of that reference
     :raises AlreadyMember: a live membership there has that address
+    :raises OwnAddress: nobody gives a role to themselves
     """
     kind, email = KIND_OF[role], email.strip().lower()
     require_keeper(user=by, kind=kind, tenant=tenant)
+    if by is not None and by.email.lower() == email:
+        raise OwnAddress
     place = tenants.find(kind=kind, reference=tenant)
     here = {"tenant_kind": kind, "tenant": tenant}
     if Membership.objects.filter(user__email__iexact=email, ended_at=None, **here).exists():

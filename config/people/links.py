@@ -27,9 +27,7 @@ class LinkSpent(Refused):
 
 def issue(*, user: User, purpose: OneTimeLink.Purpose, at: datetime) -> str:
     """Make a link for ``user`` and return its token; earlier ones for the same purpose end."""
-    OneTimeLink.objects.filter(user=user, purpose=purpose, used_at=None, expires_at__gt=at).update(
-        used_at=at
-    )
+    end(user=user, purpose=purpose, at=at)
     token, token_hash = tokens.new()
     OneTimeLink.objects.create(
         user=user,
@@ -39,6 +37,13 @@ def issue(*, user: User, purpose: OneTimeLink.Purpose, at: datetime) -> str:
         expires_at=at + LASTS[purpose],
     )
     return token
+
+
+def end(*, user: User, purpose: OneTimeLink.Purpose, at: datetime) -> None:
+    """Use up every link of ``user`` for ``purpose`` that is still good."""
+    OneTimeLink.objects.filter(user=user, purpose=purpose, used_at=None, expires_at__gt=at).update(
+        used_at=at
+    )
 
 
 def issued_since(*, user: User, purpose: OneTimeLink.Purpose, since: datetime) -> int:

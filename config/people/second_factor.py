@@ -136,6 +136,8 @@ def fits(*, user: User, code: str, at: datetime) -> bool:
 def confirm(*, user: User, code: str, actor: Actor, at: datetime) -> Authenticator:
     """Put the pending authenticator in the old one's place, if ``code`` is one of its own.
 
+    A mailed link to set one up is good no more: it must not go round the factor that is there now.
+
     :raises WrongCode: the app shows something else; wrong clock or wrong secret
     """
     device = Authenticator.objects.select_for_update().filter(user=user, confirmed=False).first()
@@ -144,6 +146,7 @@ def confirm(*, user: User, code: str, actor: Actor, at: datetime) -> Authenticat
     replaced, _rows = Authenticator.objects.filter(user=user, confirmed=True).delete()
     device.confirmed, device.created_at = True, at
     device.save(update_fields=["confirmed", "created_at"])
+    links.end(user=user, purpose=links.Purpose.SECOND_FACTOR, at=at)
     action = "second_factor.replace" if replaced else "second_factor.set_up"
     audit.record(actor=actor, action=action, subject_kind="User", subject=str(user.pk), at=at)
     mails.send(to=user.email, template="second_factor_changed", name=user.name)

@@ -10,8 +10,13 @@ pytestmark = pytest.mark.django_db
 
 
 def page_at(rf, query, size=2):
+    cards = Card.objects.all()
     return in_order(
-        rows=Card.objects.all(), request=rf.get(f"/{query}"), sorts={"card": "last4"}, size=size
+        rows=cards,
+        whole=cards,
+        request=rf.get(f"/{query}"),
+        sorts={"card": "last4"},
+        size=size,
     )
 
 

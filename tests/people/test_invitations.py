@@ -10,6 +10,7 @@ from config.models import Audit, Invitation, Membership, User
 from config.people import invitations, memberships, tenants
 from config.refusals import Forbidden
 from config.roles import Role
+from tests.factories import issuers
 from tests.factories.config import MembershipFactory, member, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -179,3 +180,17 @@ class TestLife:
 
         assert Audit.objects.get().action == "invitation.send"
         assert NEW["email"] not in str(Audit.objects.values().get())
+
+
+def test_nobody_gives_themselves_another_role(noon):
+    admin = member(Role.PLATFORM_ADMIN, tenant="")
+    place = issuers.issuer()
+
+    with pytest.raises(invitations.OwnAddress):
+        invite(
+            by=admin,
+            role=Role.ISSUER_RISK,
+            tenant=place.reference,
+            at=noon,
+            email=admin.email.upper(),
+        )
