@@ -81,9 +81,10 @@ def reset(
     The reserve is filled up again to min(stated cumulative cap, available + what is left of it).
     Where the account cannot back the whole, only the backed part of the amount (minor units) is
     taken off and the rest waits for the next reset. The same ATC, or one before it, again does
-    nothing; neither does a card that is not active or a certificate that has ended.
+    nothing; neither does a card that is not active or a certificate that has ended. A renewed
+    certificate's reset is that of the one that took over, for the phone's counts went on.
     """
-    held = Credential.objects.filter(pk=credential.pk)
+    held = Credential.objects.filter(pk=credential.renewed_by_id or credential.pk)
     claim = _Claim(up_to_atc, uses, amount_minor)
     return _queue(
         [

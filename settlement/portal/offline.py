@@ -111,7 +111,7 @@ def _tiles(known: list[Reader]) -> list[Tile]:
         Tile(
             label=_("Still in the readers"),
             value=f"{sum(telling):,}" if telling else None,
-            note=_("as %(telling)s of %(whole)s readers last said")
+            note=_("as readers last said: %(telling)s of %(whole)s did")
             % {"telling": len(telling), "whole": len(known)},
         ),
         Tile(

@@ -102,6 +102,17 @@ class TestARenewal:
         assert position(carried) == (970_000, 170_000, 800_000)
         assert len(counters.reset_on_contact(device=carried.device, at=late)) == 1
 
+    def test_takes_over_a_reset_of_the_old_certificate(self, noon, carried):
+        renewals.renew_due(at=noon + LATE)
+        carried.credential.refresh_from_db()
+
+        queued = counters.reset(
+            credential=carried.credential, up_to_atc=2, uses=2, amount_minor=SALE, at=noon + LATE
+        )
+
+        assert len(queued) == 1
+        assert newest(carried).reset_atc == 2
+
     def test_states_no_more_than_is_backed(self, noon, carried_phone):
         carried = put_on_phone(carried_phone, made.card(balance_minor=40_000, at=noon), noon)
         seen(noon + LATE)
