@@ -8,12 +8,13 @@ credential's counts only move under its account's lock.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
 from config.models import Device
+from config.wire import cbor
 from issuers.models import Account, Card, Credential, OtaCommand
 from issuers.services import accounts, commands
 from issuers.services.credentials import RESERVE_KEPT
@@ -94,6 +95,22 @@ def reset(
         ],
         at,
     )
+
+
+def on_the_way(*, credential: Credential, version: int) -> tuple[int, int]:
+    """Return uses and minor units that resets take off which the phone has not applied yet.
+
+    ``version``: the newest command version the phone says it applied; later resets still come, and
+    what they take off must not be taken off twice.
+    """
+    waiting = OtaCommand.objects.filter(
+        card=credential.card_id,
+        device=credential.device_id,
+        action=OtaCommand.Action.RESET,
+        version__gt=version,
+    ).values_list("body", flat=True)
+    told = [cast("dict[int, int]", cbor.decode(bytes(body))) for body in waiting]
+    return sum(body[2] for body in told), sum(body[3] for body in told)
 
 
 def reset_on_contact(*, device: Device, at: datetime) -> list[OtaCommand]:

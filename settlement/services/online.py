@@ -240,10 +240,12 @@ def _write(sheet: Sheet, at: datetime) -> None:
 def _reset_counters(genuine: Genuine, at: datetime) -> None:
     """Give the phone back all it counted up to this tap, which the portal now knows of."""
     record = genuine.record
+    credential = Credential.objects.get(pk=genuine.credential.credential_id)
+    uses, amount_minor = counters.on_the_way(credential=credential, version=record.ota_version)
     counters.reset(
-        credential=Credential.objects.get(pk=genuine.credential.credential_id),
+        credential=credential,
         up_to_atc=record.atc,
-        uses=record.uses,
-        amount_minor=record.cumulative,
+        uses=max(0, record.uses - uses),
+        amount_minor=max(0, record.cumulative - amount_minor),
         at=at,
     )

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from config.models import Event
+from config.wire import cbor
 from config.wire.keys import SigningKey
 from issuers.models import Account, Authorisation, Card, Credential, OtaCommand, Programme
 from issuers.services import blacklist
@@ -109,6 +110,16 @@ def test_1_04_an_approval_past_the_lower_uses_resets_the_phones_counters(till, c
 
     command = OtaCommand.objects.get()
     assert (command.action, command.device) == (OtaCommand.Action.RESET, card.phone)
+
+
+def test_1_04_a_reset_still_on_the_way_is_not_taken_off_twice(till, card):
+    tap(till, card, 1000)
+
+    tap(till, card, 1000)  # the phone has not applied the first reset: it counts both taps
+
+    bodies = [cbor.decode(bytes(one.body)) for one in OtaCommand.objects.order_by("version")]
+    assert [(body[2], body[3]) for body in bodies] == [(1, 1000), (1, 1000)]
+    assert (card.uses, card.cumulative) == (2, 2000)
 
 
 def blocked(card, till):
