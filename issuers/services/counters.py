@@ -113,18 +113,16 @@ def on_the_way(*, credential: Credential, version: int) -> tuple[int, int]:
     return sum(body[2] for body in told), sum(body[3] for body in told)
 
 
-def reset_on_contact(*, device: Device, at: datetime) -> list[OtaCommand]:
-    """Queue what resets a phone's cards are due, now that it has made contact.
+def reset_posted(*, at: datetime, device: Device | None = None) -> list[OtaCommand]:
+    """Queue the due resets of programmes that reset once posted (mission 1.15), at most 500.
 
     Due is what was posted since the last reset, once no record before the highest posted ATC is
-    missing, or once a missing one is too old to be taken still.
+    missing, or once a missing one is too old to be taken still. ``device``: one phone's cards
+    alone, at its contact. Other programmes' cards are reset by an approval online.
     """
-    return _reset_due(_due(at).filter(device=device), at)
-
-
-def reset_posted(*, at: datetime) -> list[OtaCommand]:
-    """Queue the due resets of programmes that reset when a batch posts (mission 1.15)."""
     wanted = _due(at).filter(card__programme__reset_on_posting=True)
+    if device is not None:
+        wanted = wanted.filter(device=device)
     return _reset_due(wanted.order_by("posted_since")[:_AT_ONCE], at)
 
 

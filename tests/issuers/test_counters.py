@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from config.audit import SYSTEM
-from issuers.models import Account, Credential, OtaCommand
+from issuers.models import Account, Credential, OtaCommand, Programme
 from issuers.services import accounts, blacklist, commands, counters
 from issuers.services.accounts import OfflineChange
 from issuers.services.counters import Posted
@@ -18,6 +18,12 @@ from wallets.wire import Verification
 pytestmark = pytest.mark.django_db
 
 SALE = 30_000
+
+
+def reset_at_contact(*, device, at):
+    """The phone's contact where the programme resets what was posted."""
+    Programme.objects.update(reset_on_posting=True)
+    return counters.reset_posted(device=device, at=at)
 
 
 @pytest.fixture
@@ -107,7 +113,7 @@ class TestAReset:
             held(carried).check_room()
         post(carried.credential, dict.fromkeys(range(1, 11), 20_000), noon)
 
-        counters.reset_on_contact(device=carried.device, at=noon)
+        reset_at_contact(device=carried.device, at=noon)
         obey_all(carried, noon)
 
         held(carried).check_room()
@@ -117,7 +123,7 @@ class TestAReset:
     def test_1_15_subtracts_and_keeps_what_came_after(self, noon, carried):
         pay(carried, SALE, SALE)
         post(carried.credential, {1: SALE, 2: SALE}, noon)
-        counters.reset_on_contact(device=carried.device, at=noon)
+        reset_at_contact(device=carried.device, at=noon)
         pay(carried, 7_000)
 
         obey_all(carried, noon)
@@ -151,16 +157,16 @@ class TestAReset:
     def test_1_15_of_nothing_posted_is_none(self, noon, carried):
         pay(carried, SALE)
 
-        assert counters.reset_on_contact(device=carried.device, at=noon) == []
+        assert reset_at_contact(device=carried.device, at=noon) == []
         assert counts(carried) == (1, 1, SALE)
 
     def test_happens_once_for_what_was_posted(self, noon, carried):
         post(carried.credential, {1: SALE}, noon)
 
-        first = counters.reset_on_contact(device=carried.device, at=noon)
+        first = reset_at_contact(device=carried.device, at=noon)
 
         assert len(first) == 1
-        assert counters.reset_on_contact(device=carried.device, at=noon) == []
+        assert reset_at_contact(device=carried.device, at=noon) == []
 
     def test_waits_for_a_missing_record_until_it_is_too_old(self, noon, carried):
         pay(carried, SALE, SALE, SALE)
@@ -168,24 +174,24 @@ class TestAReset:
         late = noon + timedelta(days=8)
         Credential.objects.update(expires_at=late + timedelta(days=1))
 
-        assert counters.reset_on_contact(device=carried.device, at=noon) == []
-        counters.reset_on_contact(device=carried.device, at=late)
+        assert reset_at_contact(device=carried.device, at=noon) == []
+        reset_at_contact(device=carried.device, at=late)
 
         obey_all(carried, late)
         assert counts(carried) == (3, 1, SALE)
 
     def test_takes_the_missing_record_once_it_comes(self, noon, carried):
         post(carried.credential, {2: SALE}, noon)
-        counters.reset_on_contact(device=carried.device, at=noon)
+        reset_at_contact(device=carried.device, at=noon)
         post(carried.credential, {1: SALE}, noon)
 
-        assert len(counters.reset_on_contact(device=carried.device, at=noon)) == 1
+        assert len(reset_at_contact(device=carried.device, at=noon)) == 1
 
     def test_of_a_void_takes_the_sale_off_once(self, noon, carried):
         post(carried.credential, {1: SALE}, noon)
         counters.count(records=[Posted(carried.credential.pk, 2, 0, 0)], at=noon)
 
-        counters.reset_on_contact(device=carried.device, at=noon)
+        reset_at_contact(device=carried.device, at=noon)
         commands.pending_for(device=carried.device, after=0, at=noon)
 
         assert bodies() == [{1: 2, 2: 1, 3: SALE}]
@@ -194,14 +200,14 @@ class TestAReset:
         post(carried.credential, {1: SALE}, noon)
         blacklist.block(card=carried.card, reason="LOST", at=noon, actor=SYSTEM)
 
-        assert counters.reset_on_contact(device=carried.device, at=noon) == []
+        assert reset_at_contact(device=carried.device, at=noon) == []
         assert position(carried)[1] == 170_000
 
     def test_leaves_an_ended_certificate_alone(self, noon, carried):
         post(carried.credential, {1: SALE}, noon)
 
         ended = carried.credential.expires_at
-        assert counters.reset_on_contact(device=carried.device, at=ended) == []
+        assert reset_at_contact(device=carried.device, at=ended) == []
 
 
 class TestAnEmptyAccount:
@@ -210,7 +216,7 @@ class TestAnEmptyAccount:
         pay(carried, 40_000)
         post(carried.credential, {1: 40_000}, noon)
 
-        counters.reset_on_contact(device=carried.device, at=noon)
+        reset_at_contact(device=carried.device, at=noon)
         obey_all(carried, noon)
 
         assert counts(carried) == (1, 0, 40_000)
@@ -222,15 +228,15 @@ class TestAnEmptyAccount:
         carried = put_on_phone(carried_phone, made.card(balance_minor=40_000, at=noon), noon)
         pay(carried, 40_000)
         post(carried.credential, {1: 40_000}, noon)
-        counters.reset_on_contact(device=carried.device, at=noon)
+        reset_at_contact(device=carried.device, at=noon)
         Account.objects.update(balance_minor=15_000)
 
-        counters.reset_on_contact(device=carried.device, at=noon)
+        reset_at_contact(device=carried.device, at=noon)
         obey_all(carried, noon)
 
         assert counts(carried) == (1, 0, 25_000)
         assert position(carried) == (15_000, 15_000, 0)
-        assert counters.reset_on_contact(device=carried.device, at=noon) == []
+        assert reset_at_contact(device=carried.device, at=noon) == []
 
 
 class TestAResetByItsFigures:
@@ -251,13 +257,13 @@ class TestAResetByItsFigures:
         self.reset(carried, noon)
         post(carried.credential, {3: SALE, 4: SALE}, noon)
 
-        assert counters.reset_on_contact(device=carried.device, at=noon) == []
+        assert reset_at_contact(device=carried.device, at=noon) == []
 
     def test_leaves_what_was_posted_beyond_it_for_the_next(self, noon, carried):
         post(carried.credential, dict.fromkeys(range(1, 5), 22_500) | {5: 1_000}, noon)
         self.reset(carried, noon)
 
-        counters.reset_on_contact(device=carried.device, at=noon)
+        reset_at_contact(device=carried.device, at=noon)
         commands.pending_for(device=carried.device, after=0, at=noon)
 
         assert bodies()[1] == {1: 5, 2: 1, 3: 1_000}
@@ -297,6 +303,6 @@ def test_many_are_reset_in_a_fixed_number_of_queries(noon, django_assert_num_que
     for each in many:
         post(each, {1: SALE}, noon)
     with django_assert_num_queries(11):
-        assert counters.reset_on_contact(device=device, at=noon)
+        assert counters.reset_posted(device=device, at=noon)
     with django_assert_num_queries(1):
-        assert counters.reset_on_contact(device=device, at=noon) == []
+        assert counters.reset_posted(device=device, at=noon) == []

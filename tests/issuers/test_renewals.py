@@ -8,7 +8,7 @@ from config import keys
 from config.audit import SYSTEM
 from config.models import Device
 from issuers import tasks
-from issuers.models import Account, Credential, OtaCommand
+from issuers.models import Account, Credential, OtaCommand, Programme
 from issuers.services import blacklist, cards, counters, credentials, renewals
 from issuers.wire import CardCertificate, Command
 from tests.factories import issuers as made
@@ -26,6 +26,12 @@ from tests.issuers.test_counters import (
 pytestmark = pytest.mark.django_db
 
 LATE = timedelta(days=3)  # the contact-by time is 4 days after the issue
+
+
+def reset_at_contact(*, device, at):
+    """The phone's contact where the programme resets what was posted."""
+    Programme.objects.update(reset_on_posting=True)
+    return counters.reset_posted(device=device, at=at)
 
 
 @pytest.fixture
@@ -83,7 +89,7 @@ class TestARenewal:
         assert counts(carried) == (1, 1, SALE)
         assert held(carried).terms.profile.cumulative_cap == 200_000
 
-        counters.reset_on_contact(device=carried.device, at=late)
+        reset_at_contact(device=carried.device, at=late)
         obey_all(carried, late)
 
         assert counts(carried) == (1, 0, 0)
@@ -100,7 +106,7 @@ class TestARenewal:
 
         assert Credential.objects.count() == 3
         assert position(carried) == (970_000, 170_000, 800_000)
-        assert len(counters.reset_on_contact(device=carried.device, at=late)) == 1
+        assert len(reset_at_contact(device=carried.device, at=late)) == 1
 
     def test_takes_over_a_reset_of_the_old_certificate(self, noon, carried):
         renewals.renew_due(at=noon + LATE)

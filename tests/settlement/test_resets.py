@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from issuers.models import Account, Credential, OtaCommand
+from issuers.models import Account, Credential, OtaCommand, Programme
 from issuers.services import renewals
 from issuers.wire import Action, Command
 from settlement.models import Payment
@@ -24,6 +24,10 @@ def card(db):
     return factory.card_on_phone(of=factory.programme(caps=CAPS))
 
 
+def configured():
+    Programme.objects.update(reset_on_posting=True)
+
+
 def pulled(card, at):
     """Return the commands the phone gets at its next contact."""
     waiting = commands.pull(device=card.phone, after=0, at=at)
@@ -39,7 +43,7 @@ def test_1_15_a_posted_batch_alone_resets_nothing(till, card, noon):
 
     batches.post_waiting(limit=20, at=noon)
 
-    assert not OtaCommand.objects.exists()
+    assert pulled(card, noon) == []
     assert reserve_of(card) == 200_000 - 3000
 
 
@@ -48,6 +52,7 @@ def test_1_15_the_next_contact_resets_what_was_posted(till, card, noon):
     till.upload(*sold, card.void(till, 3000, 1))
     batches.post_waiting(limit=20, at=noon)
 
+    configured()
     (reset,) = pulled(card, noon)
 
     assert (reset.action, reset.body) == (Action.RESET, {1: 3, 2: 2, 3: 7000})
@@ -56,6 +61,7 @@ def test_1_15_the_next_contact_resets_what_was_posted(till, card, noon):
 
 
 def test_1_15_a_contact_before_the_batch_resets_nothing(till, card, noon):
+    configured()
     till.upload(card.sale(till, 3000))
 
     assert pulled(card, noon) == []
@@ -78,6 +84,7 @@ def test_1_15_a_rejected_record_is_no_part_of_a_reset(till, card, noon):
     till.upload(card.sale(till, 3000), card.sale(till, 60_000))
     batches.post_waiting(limit=20, at=noon)
 
+    configured()
     (reset,) = pulled(card, noon)
 
     assert Payment.objects.count() == 1
@@ -97,4 +104,5 @@ def test_a_record_of_the_renewed_certificate_posts_on_the_new_reserve(till, card
     assert till.result() == [("POSTED", "")]
     fresh = Credential.objects.get(state="ACTIVE")
     assert reserve_of(card) == fresh.reserve_minor == before - 3000
+    configured()
     assert [each.action for each in pulled(card, noon)] == [Action.CERTIFICATE, Action.RESET]

@@ -13,9 +13,10 @@ from wallets.models import ShadowCounter
 def pull(*, device: Device, after: int, at: datetime) -> list[Outgoing]:
     """Return what waits for the phone above ``after``, the counter resets that are due included.
 
-    A pull is the phone's contact: what was posted of its payments is taken off its counts now.
+    Due are those of programmes that reset once posted (mission 1.15); a posting alone resets no
+    other card.
     """
-    counters.reset_on_contact(device=device, at=at)
+    counters.reset_posted(device=device, at=at)
     return commands.pending_for(device=device, after=after, at=at)
 
 
