@@ -34,14 +34,21 @@ def revoke(*, reference: str, actor: Actor, at: datetime, reason: str = "") -> D
     """
     End a device for good: its next request is refused. Revoking one twice changes nothing.
 
+    What the app that owns the kind ties to it (``DEVICE_ENDINGS``) ends in the same transaction.
+
     :raises NotFound: there is no such device
     """
-    device = Device.objects.select_for_update().filter(reference=reference).first()
+    # Not FOR UPDATE: what refers to the device, a card's block say, need not wait for its end.
+    rows = Device.objects.select_for_update(no_key=True)
+    device = rows.filter(reference=reference).first()
     if device is None:
         raise NotFound
     if device.state == Device.State.REVOKED:
         return device
     device.transition(Device.State.REVOKED, revoked_at=at)
+    ending = settings.DEVICE_ENDINGS.get(device.kind)
+    if ending is not None:
+        import_string(ending)(device=device, actor=actor, reason=reason, at=at)
     audit.record(
         actor=actor,
         action="device.revoke",
@@ -59,12 +66,14 @@ def fingerprint(*, public_key: bytes) -> str:
     return b64.encode(hashlib.sha256(public_key).digest())
 
 
-def configuration(*, device: Device, at: datetime) -> dict[str, Any]:
+def configuration(*, device: Device, at: datetime, kid: bytes | None = None) -> dict[str, Any]:
     """
     Return what ``device`` may do and whom it may trust (protocol §3), signed by the platform.
 
     The limits come from the app that owns the kind (``DEVICE_LIMITS``). ``signed`` is COSE_Sign1
-    over the deterministic CBOR of the same object without ``signed``.
+    over the deterministic CBOR of the same object without ``signed``. ``kid``: the platform key
+    the device knows; while that one is trusted it signs, so that a device which slept through a
+    roll-over takes the new key on the word of the old one.
     """
     document: dict[str, Any] = {
         "device": device.reference,
@@ -73,7 +82,7 @@ def configuration(*, device: Device, at: datetime) -> dict[str, Any]:
         "trust": trust_list(at=at),
     }
     document |= import_string(settings.DEVICE_LIMITS[device.kind])(device=device)
-    signer = keys.signer(holder=PLATFORM, at=at)
+    signer = keys.signer_known(holder=PLATFORM, kid=kid, at=at)
     signed = cose.sign(payload=cbor.encode(document), key=signer)
     return document | {"signed": b64.encode(signed)}
 
@@ -88,15 +97,13 @@ def trust_list(*, at: datetime) -> dict[str, list[dict[str, str]]]:
 
 
 def first_trust(*, at: datetime) -> dict[str, Any]:
-    """Return the keys an enrolment's answer carries: those in force now, without windows."""
-    in_force = PublicKey.objects.exclude(holder=PLATFORM).filter(
-        active_from__lte=at, active_until__gt=at
-    )
+    """Return the keys an enrolment's answer carries, without windows: the next ones included."""
+    trusted = PublicKey.objects.exclude(holder=PLATFORM).filter(active_until__gt=at)
     return {
         "platform_key": platform_key(at=at),
         "issuers": [
             {"issuer": row.holder, "public_key": b64.encode(bytes(row.public_key))}
-            for row in in_force.order_by("holder", "active_from", "id")
+            for row in trusted.order_by("holder", "active_from", "id")
         ],
     }
 

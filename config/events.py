@@ -5,13 +5,13 @@ Events are written inside the transaction of the change and commit without ``seq
 cursors over the same rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
 
-from config.models import Event
+from config.models import Event, EventHead
 
 CHANNEL = "paydesk_events"
 _SEQUENCER_LOCK = 0x50_73_65_71
@@ -51,11 +51,32 @@ def head(*, scope: str) -> int:
     return int(row[0]) if row else 0
 
 
+def floor(*, scope: str) -> int:
+    """Return the number up to which events of ``scope`` may have been retired; 0 while none was.
+
+    Above it every number up to the head is there. Who asks for what follows an older one gets what
+    is left, and must not take the rest for lost.
+    """
+    return EventHead.objects.filter(scope=scope).values_list("floor", flat=True).first() or 0
+
+
+def raise_floors(*, numbers: Mapping[str, int]) -> None:
+    """Note that events up to a number, by scope, are retired in the running transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RAISE_FLOORS, [list(numbers), list(numbers.values())])
+
+
+def unnumbered_in(*, first: datetime, until: datetime, **_newer: object) -> str:
+    """Return why a month must stay: events in it that the sequencer has not numbered."""
+    waiting = Event.objects.filter(seq=None, at__gte=first, at__lt=until)
+    return "events without a number" if waiting.exists() else ""
+
+
 @transaction.atomic
 def number(*, limit: int = 5000) -> dict[str, int]:
     """Number the committed events that wait, in id order; return the new head of each scope.
 
-    Set-based: two statements whatever the count. A second sequencer finds the lock taken and
+    Set-based: one statement whatever the count. A second sequencer finds the lock taken and
     numbers nothing. An event that commits late simply gets a later number.
     """
     with connection.cursor() as cursor:
@@ -67,18 +88,23 @@ def number(*, limit: int = 5000) -> dict[str, int]:
         return {scope: int(seq) for scope, seq in cursor.fetchall()}
 
 
+# The table's trigger ``takes_next_numbers`` moves the heads along, or refuses. ``seq IS NULL`` is
+# said twice, for the partial index of each partition serves both.
 _NUMBER = """
 WITH waiting AS (
-    SELECT id, scope FROM config_event WHERE seq IS NULL ORDER BY id LIMIT %s
+    SELECT id, at, scope FROM config_event WHERE seq IS NULL ORDER BY id LIMIT %s
 ), placed AS (
-    SELECT w.id, w.scope,
+    SELECT w.id, w.at,
            COALESCE(h.seq, 0) + row_number() OVER (PARTITION BY w.scope ORDER BY w.id) AS seq
       FROM waiting w LEFT JOIN config_eventhead h USING (scope)
 ), numbered AS (
-    UPDATE config_event e SET seq = p.seq FROM placed p WHERE e.id = p.id RETURNING e.scope, e.seq
+    UPDATE config_event e SET seq = p.seq FROM placed p
+     WHERE e.id = p.id AND e.at = p.at AND e.seq IS NULL RETURNING e.scope, e.seq
 )
-INSERT INTO config_eventhead AS h (scope, seq)
 SELECT scope, max(seq) FROM numbered GROUP BY scope
-ON CONFLICT (scope) DO UPDATE SET seq = excluded.seq
-RETURNING h.scope, h.seq
+"""
+
+_RAISE_FLOORS = """
+UPDATE config_eventhead h SET floor = greatest(h.floor, gone.seq)
+  FROM unnest(%s::varchar[], %s::bigint[]) AS gone (scope, seq) WHERE h.scope = gone.scope
 """

@@ -102,6 +102,18 @@ def signer(*, holder: str, at: datetime) -> SigningKey:
     return provider().signing_key(name=current(holder=holder, at=at).name)
 
 
+def signer_known(*, holder: str, kid: bytes | None, at: datetime) -> SigningKey:
+    """Return what signs as ``holder`` for somebody who knows the key ``kid`` and perhaps no newer.
+
+    A key that has not begun, has ended or is not the holder's is not asked: the current one signs.
+    """
+    known = PublicKey.objects.filter(
+        holder=holder, kid=kid, active_from__lte=at, active_until__gt=at
+    ).first()
+    name = known.name if known is not None else current(holder=holder, at=at).name
+    return provider().signing_key(name=name)
+
+
 def trusted(*, holder: str, at: datetime) -> Sequence[PublicKey]:
     """Return every key of ``holder`` a verifier should accept at ``at``, newest first."""
     return list(

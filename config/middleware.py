@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import structlog
 from django.conf import settings
 from django.contrib.auth import logout
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, resolve_url
@@ -60,6 +60,24 @@ class NoNul:
         texts = (request.path, *request.COOKIES.values())
         if "%00" in request.META.get("QUERY_STRING", "") or any("\0" in text for text in texts):
             raise BadRequest
+        return self.get_response(request)
+
+
+class NoFlood:
+    """Refuses a page's body beyond any form of ours before anything reads it.
+
+    Looking for the CSRF token parses the form, files included, and files go to the disk: a stranger
+    could fill it. A body without a length is not read at all (WSGI); the API has its own limits.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        told = request.META.get("CONTENT_LENGTH") or "0"
+        length = int(told) if told.isascii() and told.isdecimal() else 0  # as WSGIRequest reads it
+        if length > settings.PAGE_BODY_MAX_BYTES and not request.path.startswith(MACHINES):
+            raise RequestDataTooBig
         return self.get_response(request)
 
 

@@ -36,6 +36,8 @@ class Right(models.TextChoices):
     SEE_PAYMENTS = "SEE_PAYMENTS", _("see payments")
     SEE_BATCHES = "SEE_BATCHES", _("see batches")
     RESOLVE_EXCEPTIONS = "RESOLVE_EXCEPTIONS", _("resolve exceptions and close disputes")
+    SEE_PAYOUTS = "SEE_PAYOUTS", _("see payouts, agreements and reports")
+    EDIT_AGREEMENTS = "EDIT_AGREEMENTS", _("agree fees with merchants")
     EDIT_SHOP = "EDIT_SHOP", _("edit stores, terminals and readers")
     EDIT_MERCHANTS = "EDIT_MERCHANTS", _("add and edit merchants")
     INVITE_STAFF = "INVITE_STAFF", _("invite staff and end memberships")
@@ -55,7 +57,14 @@ _ISSUER_SEES = frozenset(
 MATRIX: dict[Role, frozenset[Right]] = {
     Role.PLATFORM_ADMIN: frozenset(Right) - {Right.BLOCK_CARDS, Right.ISSUE_CARDS},
     Role.SETTLEMENT_CLERK: frozenset(
-        {Right.SEE_PAYMENTS, Right.SEE_BATCHES, Right.RESOLVE_EXCEPTIONS, Right.SEE_AUDIT}
+        {
+            Right.SEE_PAYMENTS,
+            Right.SEE_BATCHES,
+            Right.SEE_PAYOUTS,
+            Right.EDIT_AGREEMENTS,
+            Right.RESOLVE_EXCEPTIONS,
+            Right.SEE_AUDIT,
+        }
     ),
     Role.ISSUER_RISK: _ISSUER_SEES | {Right.BLOCK_CARDS, Right.RESOLVE_EXCEPTIONS},
     Role.ISSUER_OPERATIONS: _ISSUER_SEES
@@ -71,12 +80,15 @@ MATRIX: dict[Role, frozenset[Right]] = {
         {
             Right.SEE_PAYMENTS,
             Right.SEE_BATCHES,
+            Right.SEE_PAYOUTS,
             Right.EDIT_SHOP,
             Right.INVITE_STAFF,
             Right.SEE_AUDIT,
         }
     ),
-    Role.MERCHANT_MANAGER: frozenset({Right.SEE_PAYMENTS, Right.SEE_BATCHES, Right.EDIT_SHOP}),
+    Role.MERCHANT_MANAGER: frozenset(
+        {Right.SEE_PAYMENTS, Right.SEE_BATCHES, Right.SEE_PAYOUTS, Right.EDIT_SHOP}
+    ),
     Role.MERCHANT_CASHIER: frozenset({Right.SEE_PAYMENTS}),
     Role.SPONSOR: frozenset(),
 }

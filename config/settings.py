@@ -46,6 +46,8 @@ _LIFETIMES = {
     "AUTHENTICATION": 300,
 }
 TTL_SHORTENED = [name for name in _LIFETIMES if f"PAYDESK_TTL_{name}" in env.ENVIRON]
+# What one phone may ask of one card: each certificate takes a list number and a signature.
+CERTIFICATES_PER_HOUR = env.int("PAYDESK_CERTIFICATES_PER_HOUR", default=10)
 TTL_S = {name: env.int(f"PAYDESK_TTL_{name}", default=s) for name, s in _LIFETIMES.items()}
 
 INSTALLED_APPS = [
@@ -82,6 +84,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "config.middleware.NoNul",  # below the three above: its refusals carry their headers too
+    "config.middleware.NoFlood",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -90,6 +93,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "config.middleware.SignedInPerson",
+    "config.portal.downloads.DownloadTrail",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.Refusals",
@@ -259,6 +263,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
+PAGE_BODY_MAX_BYTES = 5 * 2**20  # the largest form: a file of 4 MiB and what stands beside it
 BATCH_MAX_BYTES = 2 * 2**20
 
 # What an enrolment means to the app that owns the kind: the floor names apps by dotted string.
@@ -292,6 +297,8 @@ DEVICE_LIMITS = {
     "ATM": "merchants.services.equipment.limits_of",
     "RELAY": "merchants.services.equipment.limits_of",
 }
+# ``(*, device, actor, reason, at) -> None`` ends what a revoked device of that kind carried.
+DEVICE_ENDINGS = {"PHONE": "wallets.services.phones.end"}
 API_KEY_LOOKUP = "merchants.services.api_keys.look_up"
 SOCKET_ROUTES = ["settlement.sockets", "wallets.sockets"]
 # The parts that ``/healthz`` asks for: what this installation runs.
@@ -308,6 +315,24 @@ METRICS_TOKEN = env.str("PAYDESK_METRICS_TOKEN", default="")
 PROXIES = env.int("PAYDESK_PROXIES", default=0)
 # Whom people work for: rows with ``reference``, ``name`` and ``time_zone``.
 TENANT_MODELS = {"ISSUER": "issuers.Issuer", "MERCHANT": "merchants.Merchant"}
+# Tables by month of ``at``. ``months``: how many whole ones are kept before the running one (0: for
+# ever). ``once``: columns unique in each month. ``needed``: ``(*, first, until, at) -> str``, why a
+# month cannot go yet, "" if it can.
+MONTHLY = {
+    "config.Event": {
+        "months": env.int("PAYDESK_KEEP_EVENTS_MONTHS", default=24),
+        "once": ["scope", "seq"],
+        "needed": ["config.events.unnumbered_in"],
+    },
+    "issuers.BlacklistDownload": {
+        "months": env.int("PAYDESK_KEEP_DOWNLOADS_MONTHS", default=13),
+        "once": [],
+        "needed": ["settlement.selectors.retained.downloads_needed"],
+    },
+}
+ARCHIVE_DIR = env.str("PAYDESK_ARCHIVE_DIR", default="")  # where months go before they are dropped
+# How long after a tap its liability may still be disputed.
+DISPUTE_DAYS = env.int("PAYDESK_DISPUTE_DAYS", default=180)
 # What stands on a person's first page: modules with ``tiles`` and ``attention``.
 HOME = ["issuers.portal.home", "settlement.portal.home", "config.portal.desk"]
 NAV = [
@@ -317,6 +342,9 @@ NAV = [
     "config.portal.nav.items",
 ]
 
+# How long a killed worker's messages stay hidden from the others; its batches wait a quarter of it.
+VISIBILITY_TIMEOUT_S = env.int("PAYDESK_VISIBILITY_TIMEOUT_S", default=90)
+POSTING_LEASE_S = min(20.0, VISIBILITY_TIMEOUT_S / 4)
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
@@ -330,7 +358,10 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 90,
+    "visibility_timeout": VISIBILITY_TIMEOUT_S,
+    # A broker that stands still must not hold a request for as long as it does.
+    "socket_timeout": 2,
+    "socket_connect_timeout": 2,
     # A hint must not hold a request up while the broker is down; the schedule makes up for it.
     "max_retries": 1,
     "interval_start": 0,
@@ -346,10 +377,15 @@ CELERY_BEAT_SCHEDULE = {
         ("publish-blacklists", "issuers.tasks.publish_waiting", 3.0),
         ("push-commands", "issuers.tasks.push_due", 1.0),
         ("post-batches", "settlement.tasks.post_waiting", 2.0),
+        ("draw-up-payouts", "settlement.tasks.draw_up_payouts", 600.0),
         ("run-imports", "issuers.tasks.run_imports", 3.0),
         ("release-reserves", "issuers.tasks.release_reserves", 600.0),
         ("renew-certificates", "issuers.tasks.renew_due", 3600.0),
+        ("forget-authentications", "wallets.tasks.forget_authentications", 300.0),
         ("forget-nonces", "config.tasks.forget_expired", 300.0),
+        ("mail-resets", "config.tasks.mail_resets", 5.0),
+        ("make-months", "config.tasks.make_months", 21600.0),
+        ("retire-months", "config.tasks.retire_months", 86400.0),
     )
 }
 

@@ -1,6 +1,6 @@
 """Guarded states: a row moves only along its table of transitions, here and in the database."""
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 import pgtrigger
 from django.db import models
@@ -42,6 +42,28 @@ class Stateful(models.Model):
         return self
 
 
+# TRUNCATE fires no row trigger: a table whose rows stay needs this one too. On the partitions of
+# such a table `config.partitions` repeats it.
+NO_TRUNCATE: Final = pgtrigger.Trigger(
+    name="no_truncate",
+    level=pgtrigger.Statement,
+    when=pgtrigger.Before,
+    operation=pgtrigger.Truncate,
+    func="""
+        RAISE EXCEPTION 'the rows of % stay', TG_TABLE_NAME USING ERRCODE = 'check_violation';
+    """,
+)
+
+
+class Kept(pgtrigger.Protect):
+    """Refuses row by row, and with it TRUNCATE of the whole table: registers both triggers."""
+
+    def register(self, *models: Any) -> Any:
+        """Register this trigger and :data:`NO_TRUNCATE` with ``models``."""
+        NO_TRUNCATE.register(*models)
+        return super().register(*models)
+
+
 def guarded[Model: type[Stateful]](model: Model) -> Model:
     """Hold ``TRANSITIONS`` of ``model`` in the database too: a class decorator."""
     edges = " OR ".join(
@@ -61,7 +83,7 @@ def guarded[Model: type[Stateful]](model: Model) -> Model:
                 USING ERRCODE = 'check_violation';
         """,
     )
-    pgtrigger.register(trigger)(model)
+    pgtrigger.register(trigger, NO_TRUNCATE)(model)
     return model
 
 
@@ -71,5 +93,10 @@ def fixed(*fields: str) -> pgtrigger.Trigger:
 
 
 def append_only(*, name: str = "append_only") -> pgtrigger.Trigger:
-    """Return the trigger that refuses UPDATE and DELETE of any row."""
-    return pgtrigger.Protect(name=name, operation=pgtrigger.Update | pgtrigger.Delete)
+    """Return the trigger that refuses UPDATE and DELETE of any row, and TRUNCATE."""
+    return Kept(name=name, operation=pgtrigger.Update | pgtrigger.Delete)
+
+
+def never_deleted() -> pgtrigger.Trigger:
+    """Return the trigger that refuses DELETE of any row, and TRUNCATE."""
+    return Kept(name="no_delete", operation=pgtrigger.Delete)

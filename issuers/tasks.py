@@ -8,8 +8,17 @@ from celery import shared_task
 from channels.layers import get_channel_layer
 from django.utils import timezone
 
-from issuers.services import blacklist, commands, credentials, imports, renewals
+from issuers.services import (
+    blacklist,
+    card_files,
+    commands,
+    credentials,
+    imports,
+    renewals,
+    unblocking,
+)
 
+_FILE_JOBS = {imports.KIND: imports.run_chunk, unblocking.KIND: unblocking.run_chunk}
 _IMPORT_RUN_S = 20  # well within the time limit of a task; the next run goes on
 
 
@@ -51,8 +60,9 @@ def renew_due(**_kwargs: Any) -> None:
 
 @shared_task(name="issuers.tasks.run_imports")
 def run_imports(**_kwargs: Any) -> None:
-    """Go on with unfinished imports for a bounded time; what is left waits for the next run."""
+    """Go on with unfinished files of cards for a bounded time; what is left waits for the next."""
     until = monotonic() + _IMPORT_RUN_S
-    for job in imports.waiting():
-        while monotonic() < until and imports.run_chunk(job=job, at=timezone.now()):
-            pass
+    for kind, run_chunk in _FILE_JOBS.items():
+        for job in card_files.waiting(kind=kind):
+            while monotonic() < until and run_chunk(job=job, at=timezone.now()):
+                pass

@@ -1,6 +1,7 @@
 """What workers do for settlement. The batches in the database are the queue; tasks only wake."""
 
 import logging
+from datetime import timedelta
 from typing import Any, Final
 
 from django.db import transaction
@@ -8,9 +9,10 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from config.celery import app
-from settlement.services import batches
+from settlement.services import batches, payouts
 
 BATCHES_AT_ONCE: Final = 20  # of at most 1,000 records each
+_POSTED_FOR: Final = timedelta(seconds=5)  # then other tasks have their turn
 
 logger = logging.getLogger(__name__)
 
@@ -19,8 +21,15 @@ logger = logging.getLogger(__name__)
 @app.task(name="settlement.tasks.post_waiting")
 def post_waiting(**_newer: Any) -> None:
     """Post batches that wait; come again at once while there may be more."""
-    if batches.post_waiting(limit=BATCHES_AT_ONCE, at=timezone.now()):
+    until = timezone.now() + _POSTED_FOR
+    if batches.post_all_waiting(limit=BATCHES_AT_ONCE, clock=timezone.now, until=until):
         _wake()
+
+
+@app.task(name="settlement.tasks.draw_up_payouts")
+def draw_up_payouts(**_newer: Any) -> None:
+    """Draw up the payouts of business days that have ended; a run that was lost is made up for."""
+    payouts.draw_up_due(at=timezone.now())
 
 
 def hint() -> None:

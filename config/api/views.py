@@ -18,7 +18,7 @@ from config.api.once import idempotent
 from config.api.permissions import any_device
 from config.api.serializers import Binary, Choice, Integer, StrictSerializer, Text
 from config.models.devices import DeviceKind
-from config.wire.keys import PUBLIC_KEY_BYTES
+from config.wire.keys import KID_BYTES, PUBLIC_KEY_BYTES
 
 VERSION = 1
 PSN_KEY_BYTES = 32
@@ -95,6 +95,12 @@ class Trust(StrictSerializer):
     issuers = Window(many=True)
 
 
+class DeviceConfigQuery(StrictSerializer):
+    """``key``: the kid of the platform key the device knows, to sign with while it is trusted."""
+
+    key = Binary(length=KID_BYTES, required=False)
+
+
 class DeviceConfigAnswer(StrictSerializer):
     """Beside these, the limits of the device's kind."""
 
@@ -156,10 +162,14 @@ class DeviceConfig(APIView):
 
     permission_classes = (any_device,)
 
-    @extend_schema(responses=DeviceConfigAnswer)
+    @extend_schema(parameters=[DeviceConfigQuery], responses=DeviceConfigAnswer)
     def get(self, request: Request) -> Response:
+        known = {name: told for name, told in request.query_params.items() if name == "key"}
+        asked = DeviceConfigQuery(data=known)  # what else the address carries is not ours to judge
+        asked.is_valid(raise_exception=True)
+        kid = asked.validated_data.get("key")
         device = signer_of(request)
-        return Response(devices.configuration(device=device, at=timezone.now()))
+        return Response(devices.configuration(device=device, at=timezone.now(), kid=kid))
 
 
 def _rns() -> dict[str, str | int]:

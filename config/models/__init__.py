@@ -9,7 +9,7 @@ from config.models.people import (
     SignInSession,
     User,
 )
-from config.models.requests import IdempotencyRecord
+from config.models.requests import IdempotencyRecord, PasswordFailure, ResetAsked
 from config.models.second_factor import Authenticator, DemoFactor, RecoveryCode, RecoveryCodes
 
 __all__ = [
@@ -28,9 +28,11 @@ __all__ = [
     "Job",
     "Membership",
     "OneTimeLink",
+    "PasswordFailure",
     "PublicKey",
     "RecoveryCode",
     "RecoveryCodes",
+    "ResetAsked",
     "SeenNonce",
     "SentMail",
     "SignInSession",

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from config.states import Stateful, guarded
+from config.states import Stateful, guarded, never_deleted
 
 
 class DeviceKind(models.TextChoices):
@@ -45,6 +45,7 @@ class Device(Stateful):
             )
         ]
         indexes = [models.Index(fields=["owner", "kind"], name="device_owner")]
+        triggers = [never_deleted()]
 
     def __str__(self) -> str:
         return self.reference

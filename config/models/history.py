@@ -2,15 +2,19 @@
 
 from typing import ClassVar
 
-import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
-from config.states import Stateful, append_only, guarded
+from config.models import numbering
+from config.states import Stateful, append_only, guarded, never_deleted
 
 
 class Event(models.Model):
-    """One state change of one thing. Commits without ``seq``; the sequencer numbers it once."""
+    """One state change of one thing. Commits without ``seq``; the sequencer numbers it once.
+
+    In the database a table of month partitions (RANGE on ``at``), so its primary key there is
+    (id, at). (scope, seq) is unique in each partition, and for ever by ``takes_next_numbers``.
+    """
 
     scope = models.CharField(max_length=32)  # the merchant's reference
     seq = models.BigIntegerField(null=True)
@@ -21,7 +25,6 @@ class Event(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["scope", "seq"], name="event_seq_once_per_scope"),
             models.CheckConstraint(
                 condition=Q(seq=None) | Q(seq__gte=1), name="event_seq_from_one"
             ),
@@ -31,20 +34,10 @@ class Event(models.Model):
             models.Index(fields=["subject"], name="event_subject"),
         ]
         triggers = [
-            pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete),
-            pgtrigger.Trigger(
-                name="numbered_once",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Update,
-                func="""
-                    IF OLD.seq IS NULL AND NEW.seq IS NOT NULL
-                       AND (OLD.id, OLD.scope, OLD.type, OLD.subject, OLD.at, OLD.body)
-                           IS NOT DISTINCT FROM
-                           (NEW.id, NEW.scope, NEW.type, NEW.subject, NEW.at, NEW.body)
-                    THEN RETURN NEW; END IF;
-                    RAISE EXCEPTION 'an event is append-only' USING ERRCODE = 'check_violation';
-                """,
-            ),
+            never_deleted(),
+            numbering.born_without(),
+            numbering.numbered_once(),
+            numbering.takes_next_numbers(),
         ]
 
     def __str__(self) -> str:
@@ -52,10 +45,23 @@ class Event(models.Model):
 
 
 class EventHead(models.Model):
-    """The newest ``seq`` given out in a scope; only the sequencer writes it."""
+    """The newest ``seq`` given out in a scope; only numbering events moves it.
+
+    At ``floor`` and below, retention has dropped whole months: events may be missing there, above
+    it none is.
+    """
 
     scope = models.CharField(max_length=32, primary_key=True)
     seq = models.BigIntegerField(default=0)
+    floor = models.BigIntegerField(default=0, db_default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(floor__gte=0, floor__lte=F("seq")), name="eventhead_floor_up_to_seq"
+            )
+        ]
+        triggers = [never_deleted(), numbering.head_follows()]
 
     def __str__(self) -> str:
         return f"{self.scope} at {self.seq}"

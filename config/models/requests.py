@@ -1,4 +1,4 @@
-"""Stored answers of unsafe requests (protocol §1, Idempotency-Key)."""
+"""What requests leave behind: stored answers (protocol §1), wrong passwords, resets asked for."""
 
 from django.db import models
 
@@ -23,3 +23,34 @@ class IdempotencyRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.caller} {self.status}"
+
+
+class PasswordFailure(models.Model):
+    """A wrong password: of a name at the door, or of a person who changes it.
+
+    The name is kept as its SHA-256 alone: people type passwords into the wrong field.
+    """
+
+    class Kind(models.TextChoices):
+        SIGN_IN = "SIGN_IN"
+        CHANGE = "CHANGE"
+
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    name_hash = models.BinaryField(max_length=32)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["kind", "name_hash", "at"], name="passwordfailure_recent")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.at}"
+
+
+class ResetAsked(models.Model):
+    """A forgotten password that somebody asked for; a worker sees whether the address is known."""
+
+    email = models.EmailField()
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"asked at {self.at}"

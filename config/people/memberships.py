@@ -96,6 +96,19 @@ def end(*, membership_id: int, by: User | None, actor: Actor, at: datetime) -> M
     return membership
 
 
+def tell_switch(*, to: Membership, actor: Actor, at: datetime) -> None:
+    """Tell that a person goes on under another of their memberships: what they do now is its."""
+    audit.record(
+        actor=actor,
+        action="tenant.switch",
+        subject_kind="User",
+        subject=str(to.user_id),
+        tenant=to.tenant,
+        at=at,
+        after={"role": to.role},
+    )
+
+
 def _require_another_keeper(membership: Membership) -> None:
     """Refuse to end the last one; the rows stay locked, or two could end each other at once."""
     keepers = roles_with(right=Right.INVITE_STAFF)

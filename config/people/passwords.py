@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from config import audit
 from config.audit import Actor
 from config.models import User
-from config.people import links, mails, sessions
+from config.people import links, mails, sessions, tries
 from config.refusals import Refused
 
 MAILS_AN_HOUR = 3  # more would let anybody flood a mailbox
@@ -79,17 +79,42 @@ def reset(*, token: str, password: str, actor: Actor, at: datetime) -> User:
     return user
 
 
-@transaction.atomic
 def change(
     *, user: User, old: str, password: str, session_key: str | None, actor: Actor, at: datetime
 ) -> None:
     """Set a new password by the old one and end the person's other sessions (ASVS 6.2.3, 7.4.3).
 
     :raises WrongPassword: ``old`` is not it
+    :raises TooManyPasswords: five wrong ones within 15 minutes; who found an open browser guesses
     :raises WeakPassword: too short, common, or like the person's name
     """
-    if not user.check_password(old):
+    if not _knows(user=user, old=old, actor=actor, at=at):  # raised out here: the count must stay
         raise WrongPassword(_("That is not your password now."))
+    _change(user=user, password=password, session_key=session_key, actor=actor, at=at)
+
+
+@transaction.atomic
+def _knows(*, user: User, old: str, actor: Actor, at: datetime) -> bool:
+    tries.require_no_wait_to_change(user=user, at=at)
+    if user.check_password(old):
+        tries.forgive(kind=tries.Kind.CHANGE, name=str(user.pk))
+        return True
+    tries.count(kind=tries.Kind.CHANGE, name=str(user.pk), at=at)
+    if tries.is_spent(user=user, at=at):
+        audit.record(
+            actor=actor,
+            action="password.change_locked",
+            subject_kind="User",
+            subject=str(user.pk),
+            at=at,
+        )
+    return False
+
+
+@transaction.atomic
+def _change(
+    *, user: User, password: str, session_key: str | None, actor: Actor, at: datetime
+) -> None:
     put(user=user, password=password)
     user.save(update_fields=["password"])
     sessions.end_all(user=user, actor=actor, at=at, but=session_key)

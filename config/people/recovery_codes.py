@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from config import audit
 from config.audit import Actor
 from config.models import RecoveryCode, RecoveryCodes, User
-from config.people.second_factor import NoAuthenticator, WrongCode, require_no_wait
+from config.people.second_factor import NoAuthenticator, WrongCode, require_no_wait, tell_if_locked
 from config.wire import base32
 
 COUNT, DIGITS = 10, 10  # 50 random bits each, hence the slow hash
@@ -61,6 +61,7 @@ def check(*, user: User, code: str, actor: Actor, at: datetime) -> RecoveryCodes
             raise NoAuthenticator(_("There are no recovery codes for you."))
         require_no_wait(wait_s=codes.wait_s(at=at))
         right = _take(codes, code=code, at=at)
+        tell_if_locked(factor=codes, user=user, at=at)
         if right:
             audit.record(
                 actor=actor,

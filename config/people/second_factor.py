@@ -16,6 +16,7 @@ from django_otp.oath import TOTP
 from config import audit, sealing
 from config.audit import Actor
 from config.models import Authenticator, DemoFactor, RecoveryCodes, User
+from config.models.second_factor import LOCK_TRIES, Throttled
 from config.people import links, mails, sessions
 from config.people.access import memberships_of
 from config.people.memberships import require_keeper
@@ -109,6 +110,7 @@ def check(*, user: User, code: str, at: datetime) -> Authenticator:
             raise NoAuthenticator(_("Set up an authenticator first."))
         require_no_wait(wait_s=device.wait_s(at=at))
         right = _take(device, code=code, at=at)
+        tell_if_locked(factor=device, user=user, at=at)
     if not right:  # raised out here, or the counted failure would be rolled back
         raise WrongCode(_("That code was not right, or it was used before. Type the next one."))
     return device
@@ -123,6 +125,18 @@ def require_no_wait(*, wait_s: int) -> None:
         raise TooManyTries(
             _("Too many wrong codes. Try again in %(wait)s s.") % {"wait": wait_s},
             retry_after_s=wait_s,
+        )
+
+
+def tell_if_locked(*, factor: Throttled, user: User, at: datetime) -> None:
+    """Tell in the trail when the wrong code just counted was the last one heard for a while."""
+    if factor.failed_tries >= LOCK_TRIES:
+        audit.record(
+            actor=Actor(kind="USER", name=str(user.pk)),
+            action="second_factor.locked",
+            subject_kind="User",
+            subject=str(user.pk),
+            at=at,
         )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from importlib import import_module
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
@@ -135,6 +136,21 @@ def end_all(*, user: User, actor: Actor, at: datetime, but: str | None = None) -
 def close(*, session_key: str | None, at: datetime) -> None:
     """Note that a person signed out, or that a limit did it."""
     SignInSession.objects.filter(session_key=session_key, ended_at=None).update(ended_at=at)
+
+
+@transaction.atomic
+def sign_out(*, session_key: str | None, actor: Actor, at: datetime) -> None:
+    """End the session a person signs out of, and tell it; ending it twice tells it once."""
+    session = find(session_key=session_key)
+    if session is not None:
+        close(session_key=session_key, at=at)
+        audit.record(
+            actor=actor,
+            action="session.sign_out",
+            subject_kind="User",
+            subject=str(session.user_id),
+            at=at,
+        )
 
 
 def _end(ending: list[SignInSession], *, at: datetime) -> None:

@@ -58,7 +58,8 @@ def keep(*, request: HttpRequest, user: User) -> None:
 
 def leave(*, request: HttpRequest, at: datetime) -> None:
     """Sign out."""
-    sessions.close(session_key=request.session.session_key, at=at)
+    if request.user.is_authenticated:
+        sessions.sign_out(session_key=request.session.session_key, actor=actor_of(request), at=at)
     auth.logout(request)
 
 

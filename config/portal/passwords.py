@@ -2,7 +2,6 @@
 
 from typing import cast
 
-import structlog
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -13,25 +12,22 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from config.people import links, passwords
+from config import tasks
+from config.people import links, passwords, resets, tries
 from config.people.access import SignedInRequest, actor_of
-from config.people.mails import MailNotSent
 from config.portal import doors
 from config.portal.forms import ChangePasswordForm, ForgottenForm, NewPasswordForm
-
-log = structlog.get_logger(__name__)
+from config.refusals import Refused
 
 
 @login_not_required
 @require_http_methods(["GET", "POST"])
 def forgotten(request: HttpRequest) -> HttpResponse:
-    """Mail a link; the answer is the same whether the address is known or not."""
+    """Have a link mailed; answer and time are the same whether the address is known or not."""
     form = ForgottenForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        try:
-            passwords.ask_reset(email=form.cleaned_data["email"], at=timezone.now())
-        except MailNotSent:  # said aloud, it would tell that the address is known
-            log.exception("password_mail_not_sent")
+        resets.ask(email=form.cleaned_data["email"], at=timezone.now())
+        tasks.wake_resets()
         return render(request, "account/password_asked.html")
     status = 422 if form.errors else 200
     return render(request, "account/password_forgotten.html", {"form": form}, status=status)
@@ -81,8 +77,9 @@ def change(request: HttpRequest) -> HttpResponse:
                 at=timezone.now(),
                 **form.cleaned_data,
             )
-        except passwords.WrongPassword as refusal:
+        except (passwords.WrongPassword, tries.TooManyPasswords) as refusal:
             form.add_error("old", refusal.detail)
+            return _refused(request, form, refusal)
         except passwords.WeakPassword as refusal:
             form.add_error("password", refusal.detail)
         else:
@@ -91,3 +88,13 @@ def change(request: HttpRequest) -> HttpResponse:
             return redirect("profile")
     status = 422 if form.errors else 200
     return render(request, "account/password_change.html", {"form": form}, status=status)
+
+
+def _refused(request: HttpRequest, form: ChangePasswordForm, refusal: Refused) -> HttpResponse:
+    wait_s = refusal.extra.get("retry_after_s")
+    response = render(
+        request, "account/password_change.html", {"form": form}, status=refusal.status
+    )
+    if wait_s:
+        response["Retry-After"] = str(wait_s)
+    return response

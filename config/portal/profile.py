@@ -92,5 +92,7 @@ def tenant_switch(request: HttpRequest) -> HttpResponse:
     chosen = next((m for m in person.memberships if str(m.pk) == asked), None)
     if chosen is None:
         raise memberships.NoSuchMember(_("You do not work there."))
+    if person.membership is None or chosen.pk != person.membership.pk:
+        memberships.tell_switch(to=chosen, actor=actor_of(request), at=timezone.now())
     request.session["membership"] = chosen.pk
     return redirect("home")

@@ -14,8 +14,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from config.people import recovery_codes, second_factor, sign_in_links
-from config.people.access import SignedInRequest, actor_of, second_factor_not_required
+from config.people import recovery_codes, second_factor, sign_in_links, trail, tries
+from config.people.access import (
+    SignedInRequest,
+    actor_of,
+    address_of,
+    second_factor_not_required,
+)
 from config.portal import doors, refusals
 from config.portal.forms import CodeForm, RecoveryCodeForm, SignInForm
 from config.refusals import NotFound, Refused
@@ -39,10 +44,14 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return redirect(doors.onward(request))
     form = SignInForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
+        at, name = timezone.now(), form.cleaned_data["email"]
+        tries.require_no_wait_at_door(name=name, address=address_of(request), at=at)
         user = authenticate(request, **form.cleaned_data)
         if user is not None:
-            doors.enter(request=request, user=user, at=timezone.now())
+            doors.enter(request=request, user=user, at=at)
             return redirect(_with_next(request, "sign-in-code"))
+        if not getattr(request, "axes_locked_out", False):  # then no password was looked at
+            tries.count(kind=tries.Kind.SIGN_IN, name=name, at=at)
         form.add_error(None, _("E-mail and password do not fit together."))
     why = request.GET.get("why", "")
     told = {"form": form, "why": why if why in SIGNED_OUT else ""}
@@ -128,6 +137,12 @@ def locked_out(
 ) -> HttpResponse:
     """Answer for ``django-axes`` after too many wrong passwords for one person from one place."""
     wait_s = int(settings.AXES_COOLOFF_TIME * 3600)
+    trail.locked_out(
+        name=request.POST.get("email", ""),
+        actor=actor_of(request),
+        at=timezone.now(),
+        lasts_s=wait_s,
+    )
     told = _("There were %(count)s wrong passwords in a row. Nobody is signed in.") % {
         "count": settings.AXES_FAILURE_LIMIT
     }

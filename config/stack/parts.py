@@ -11,9 +11,14 @@ from config.stack.places import CHECKOUT
 
 PYTHON = sys.executable
 SCRIPTS = Path(sys.executable).parent
-# By part: what needs a whole portal or a browser. The other two are run by commands of their own.
-FOLDERS = {"journeys": ("tests/journeys", "tests/docs"), "browser": ("tests/browser",)}
-OWN_FOLDERS = (*FOLDERS["journeys"], *FOLDERS["browser"], "tests/benchmarks", "tests/chaos")
+# By part: what needs a whole portal or a browser.
+FOLDERS = {
+    "journeys": ("tests/journeys", "tests/docs"),
+    "browser": ("tests/browser",),
+    "chaos": ("tests/chaos",),
+    "seeds": ("tests/seeds",),
+}
+OWN_FOLDERS = tuple(folder for folders in FOLDERS.values() for folder in folders)
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 # What the deployment check looks at where the environment names nothing else.
@@ -92,6 +97,8 @@ def _pytest(reports: Path, words: Sequence[str]) -> list[Part]:
             reports=reports,
             may_take_s=300,
         ),
+        _suite("chaos", paths=FOLDERS["chaos"], options=options, reports=reports, may_take_s=240),
+        _suite("seeds", paths=FOLDERS["seeds"], options=options, reports=reports, may_take_s=240),
         _browser(options, reports),
     ]
     if not named:

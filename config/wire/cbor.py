@@ -16,6 +16,7 @@ DEPTH_MAX: Final = 8
 
 UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)
 FALSE, TRUE = 20, 21  # simple values (RFC 8949 §3.3)
+_WIDE: Final = 24  # from here on, an argument follows its head
 _WIDTHS: Final = {24: 1, 25: 2, 26: 4, 27: 8}
 
 
@@ -142,6 +143,8 @@ def decode(data: bytes) -> Value:
 
 
 def _read(data: bytes, at: int, depth: int) -> tuple[Value, int]:
+    if at < len(data) and data[at] < _WIDE:
+        return data[at], at + 1  # most are small unsigned integers: the head is the value
     major, argument, at = read_head(data, at)
     if major == UNSIGNED:
         return argument, at

@@ -76,6 +76,7 @@ class _Request:
     path: str
     headers: Mapping[str, str]
     body: bytes
+    until: float | None = None  # by the device's clock
 
 
 class PortalSession:
@@ -125,11 +126,13 @@ class PortalSession:
         *,
         body: Mapping[str, Any] | bytes | None = None,
         idempotency_key: str | None = None,
+        within_s: float | None = None,
     ) -> Answer:
         """Post JSON (a mapping), a signed object (bytes) or nothing to ``path``.
 
         Without ``idempotency_key`` the call gets one of its own. Pass one where the act must stay
-        one act even across a restart of the device.
+        one act even across a restart of the device. ``within_s``: seconds after which nothing is
+        waited for any more, all attempts together.
 
         :raises PortalRefused: the portal answered with a problem
         :raises PortalUnreachable: it gave no answer after the last attempt
@@ -138,7 +141,10 @@ class PortalSession:
         content = body if isinstance(body, bytes) else _json_bytes(body)
         key = idempotency_key or b64.encode(self._random_bytes(_NONCE_BYTES))
         headers = {"idempotency-key": key} | ({"content-type": content_type} if content else {})
-        return self._ask(_Request(method="POST", path=path, headers=headers, body=content))
+        until = None if within_s is None else self._clock() + within_s
+        return self._ask(
+            _Request(method="POST", path=path, headers=headers, body=content, until=until)
+        )
 
     def _ask(self, request: _Request) -> Answer:
         try:
@@ -171,6 +177,7 @@ class PortalSession:
             self._origin + API + request.path,
             headers=dict(request.headers),
             content=request.body or None,
+            timeout=self._timeout(request),
         )
         # What httpx made of the address is what goes out, so that is what gets signed.
         signed = httpsig.sign_request(
@@ -189,6 +196,14 @@ class PortalSession:
         except httpx.RequestError as lost:
             raise PortalUnreachable(str(lost)) from lost
         return _judged(response)
+
+    def _timeout(self, request: _Request) -> httpx.Timeout:
+        if request.until is None:
+            return self._http.timeout
+        left_s = request.until - self._clock()
+        if left_s <= 0:
+            raise PortalUnreachable("No answer in time.")
+        return httpx.Timeout(left_s)
 
     def _pause(self, attempt: int, *, asked_s: float) -> None:
         # Up to half as much again, so that a shop full of readers does not come back in step.

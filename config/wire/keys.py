@@ -33,13 +33,14 @@ _SIGN: Final = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
 _VERIFY: Final = ec.ECDSA(hashes.SHA256())
 
 
+@lru_cache(maxsize=8192)
 def kid_of(public_key: bytes) -> bytes:
     """Return the key id of a public key: the first 8 bytes of the SHA-256 of its 65 bytes."""
     return hashlib.sha256(public_key).digest()[:KID_BYTES]
 
 
-# A batch brings up to 500 cards; one loaded key takes about 2 kB.
-@lru_cache(maxsize=4096)
+# A joined posting brings thousands of cards; one loaded key takes about 2 kB.
+@lru_cache(maxsize=8192)
 def load_public(public_key: bytes) -> ec.EllipticCurvePublicKey:
     """
     Return the loaded key of 65 uncompressed bytes (SEC 1 §2.3.3); the latest ones are kept.

@@ -8,8 +8,11 @@ from issuers.models.blacklist import (
     ListedNumber,
 )
 from issuers.models.cards import Card, Credential
+from issuers.models.certificate_requests import CertificateRequest
 from issuers.models.commands import OtaCommand
+from issuers.models.debts import Debt
 from issuers.models.issuers import Issuer, OfflineProfileVersion, Programme
+from issuers.models.unblock_requests import UnblockRequest
 
 __all__ = [
     "Account",
@@ -19,11 +22,14 @@ __all__ = [
     "BlacklistFile",
     "BlacklistVersion",
     "Card",
+    "CertificateRequest",
     "Credential",
+    "Debt",
     "Hold",
     "Issuer",
     "ListedNumber",
     "OfflineProfileVersion",
     "OtaCommand",
     "Programme",
+    "UnblockRequest",
 ]

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
+from config.models import Device
 from config.states import append_only
 from issuers.models.cards import Card
 
@@ -14,6 +15,9 @@ class Authorisation(models.Model):
     card = models.ForeignKey(
         Card, on_delete=models.PROTECT, related_name="authorisations", db_index=False
     )
+    phone = models.ForeignKey(
+        Device, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )  # whose counters hold it; None: no phone's
     amount_minor = models.BigIntegerField()  # DE 4
     currency = models.CharField(max_length=3)  # DE 49
     decline_reason = models.CharField(max_length=24, blank=True)
@@ -30,7 +34,12 @@ class Authorisation(models.Model):
                 fields=["card", "-decided_at"],
                 condition=Q(decline_reason=""),
                 name="authorisation_velocity",
-            )
+            ),
+            models.Index(
+                fields=["card", "-decided_at"],
+                condition=~Q(decline_reason=""),
+                name="authorisation_declined",
+            ),
         ]
         triggers = [append_only()]
 

@@ -10,7 +10,7 @@ from issuers.models.issuers import Issuer
 
 
 class BlacklistEntry(models.Model):
-    """One card's time on the blacklist, from its block to its unblock."""
+    """A card's time on the blacklist, from its block to its unblock; ``scope``: whose act it is."""
 
     class Reason(models.TextChoices):
         LOST = "LOST"
@@ -21,7 +21,14 @@ class BlacklistEntry(models.Model):
         FRAUD = "FRAUD"
         CUSTOMER = "CUSTOMER"
 
+    class Scope(models.TextChoices):
+        CARD = "CARD"  # the issuer's block: every phone's numbers
+        OWNER = "OWNER"  # the owner's own freeze: the same, and an unblock leaves it
+        PHONE = "PHONE"  # the card was taken off one phone: the numbers of that phone alone
+
     card = models.ForeignKey(Card, on_delete=models.PROTECT, related_name="blacklist_entries")
+    scope = models.CharField(max_length=5, choices=Scope.choices, default=Scope.CARD)
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, null=True, related_name="+")
     issuer = models.ForeignKey(Issuer, on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=12, choices=Reason.choices)
     note = models.CharField(max_length=200, blank=True)
@@ -33,10 +40,15 @@ class BlacklistEntry(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["card"],
-                condition=Q(lifted_at=None),
-                name="blacklistentry_open_once_per_card",
-            )
+                fields=["card", "scope"],
+                condition=Q(lifted_at=None, device=None),
+                name="blacklistentry_open_once_per_scope",
+            ),
+            models.CheckConstraint(
+                condition=Q(scope="PHONE", device__isnull=False)
+                | Q(scope__in=["CARD", "OWNER"], device=None),
+                name="blacklistentry_names_a_phone",
+            ),
         ]
         indexes = [models.Index(fields=["issuer", "-listed_at"], name="blacklistentry_newest")]
 
@@ -148,7 +160,10 @@ class BlacklistDownload(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["device", "issuer", "-at"], name="download_newest")]
+        indexes = [
+            models.Index(fields=["device", "issuer", "-at"], name="download_newest"),
+            models.Index(fields=["device", "issuer", "version", "at"], name="download_first"),
+        ]
         triggers = [append_only()]
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from config.models import Device
-from config.states import Stateful, guarded
+from config.states import Stateful, guarded, never_deleted
 from config.wire import b64
 from issuers.models.accounts import Account
 from issuers.models.issuers import Issuer, OfflineProfileVersion, Programme
@@ -44,6 +44,7 @@ class Card(Stateful):
             )
         ]
         indexes = [models.Index(fields=["issuer", "last4"], name="card_last4")]
+        triggers = [never_deleted()]
 
     def __str__(self) -> str:
         return f"card ending {self.last4}"
@@ -63,6 +64,10 @@ class Credential(Stateful):
         RETIRED = "RETIRED"
 
     TRANSITIONS: ClassVar = {State.ACTIVE: frozenset({State.RETIRED})}
+    # What a phone that has not heard yet could still pay with.
+    SPENDABLE: ClassVar = Q(state=State.ACTIVE) | Q(
+        withdrawn_at__isnull=False, reserve_released_at=None
+    )
 
     issuer = models.ForeignKey(Issuer, on_delete=models.PROTECT, related_name="+")
     card = models.ForeignKey(Card, on_delete=models.PROTECT, related_name="credentials")
@@ -80,6 +85,10 @@ class Credential(Stateful):
     issued_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     reserve_released_at = models.DateTimeField(null=True, blank=True)
+    # The card's newest command when this was made: older ones are of the credential before.
+    since_version = models.BigIntegerField(default=0)
+    # Taken off the phone by a wipe, a closing or a revocation, which it may not have heard of.
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
     # Renewed under the same key: records of this certificate draw on that one's reserve.
     renewed_by = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="renews"
@@ -92,6 +101,9 @@ class Credential(Stateful):
     posted_uses = models.PositiveIntegerField(default=0)
     posted_minor = models.BigIntegerField(default=0)
     posted_since = models.DateTimeField(null=True, blank=True)
+    # Taken off the phone's own counts by an approval online before their records came: minor units
+    # that stay reserved on top of the cap until those records post.
+    unsent_minor = models.BigIntegerField(default=0)
     state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
 
     class Meta:
@@ -109,12 +121,18 @@ class Credential(Stateful):
                 name="credential_numbers_not_negative",
             ),
             models.CheckConstraint(
-                condition=Q(reset_atc__gte=0, posted_atc__gte=0, posted_minor__gte=0),
+                condition=Q(
+                    reset_atc__gte=0, posted_atc__gte=0, posted_minor__gte=0, unsent_minor__gte=0
+                ),
                 name="credential_counts_not_negative",
             ),
             models.CheckConstraint(
                 condition=Q(posted_since__isnull=False) | Q(posted_uses=0, posted_minor=0),
                 name="credential_posted_is_dated",
+            ),
+            models.CheckConstraint(
+                condition=Q(withdrawn_at=None) | Q(state="RETIRED"),
+                name="credential_withdrawn_is_retired",
             ),
             models.CheckConstraint(
                 condition=Q(renewed_by=None) | Q(state="RETIRED", reserve_minor=0),
@@ -137,6 +155,7 @@ class Credential(Stateful):
                 fields=["contact_by"], condition=Q(state="ACTIVE"), name="credential_to_renew"
             ),
         ]
+        triggers = [never_deleted()]
 
     def __str__(self) -> str:
         return f"list number {self.list_number}"

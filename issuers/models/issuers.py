@@ -44,6 +44,7 @@ class Programme(models.Model):
     )
     certificate_days = models.PositiveSmallIntegerField(default=7)
     reset_on_posting = models.BooleanField(default=False)  # mission 1.15
+    list_on_debt = models.BooleanField(default=True)  # its cards go on the list while they owe
     per_payment_online_cap_minor = models.BigIntegerField(null=True, blank=True)  # null: none
     velocity_count = models.PositiveSmallIntegerField(default=30)  # approvals of a card within …
     velocity_window_s = models.PositiveIntegerField(default=3600)

@@ -106,12 +106,12 @@ def _moving(issuer: Issuer, rows: Sequence[BlacklistEntry]) -> dict[str, Any]:
 
 def _lines(rows: Sequence[BlacklistEntry], covered: Coverage) -> list[Line]:
     by = authors_of(names=[row.listed_by for row in rows])
-    reasons, kinds = words.reasons(), words.kinds()
+    kinds = words.kinds()
     return [
         Line(
             entry=row,
             mark=words.of_entry(row, row.delivery),  # type: ignore[attr-defined]  # annotated
-            reason=reasons[row.reason],
+            reason=words.why_listed(row),
             kind=kinds[row.card.programme.kind],
             by=by.get(row.listed_by, ""),
             version=(version := _version(row)),

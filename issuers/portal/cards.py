@@ -16,11 +16,12 @@ from config.people.access import actor_of, right_required
 from config.refusals import Refused
 from config.roles import Right
 from issuers.models import Account, Card, Credential
-from issuers.portal import filters, words
+from issuers.portal import filters, toasts, words
 from issuers.portal.forms import BlockForm, IssueForm, show_refusal
 from issuers.portal.ordering import in_order
 from issuers.portal.places import card_for, issuer_for, offers
 from issuers.selectors.authors import authors_of
+from issuers.selectors.debts import open_debt
 from settlement.services import openings
 from wallets.selectors.holders import Dossier, cards_found, dossier_of, names_of
 
@@ -96,6 +97,7 @@ def card_page(request: HttpRequest, issuer: str, card: str) -> HttpResponse:
         "kind": words.kinds()[held.programme.kind],
         "dossier": dossier,
         "position": _position(held.account),
+        "debt": open_debt(account=held.account),
         "carried": [
             _on_phone(credential, at)
             for credential in dossier.credentials
@@ -110,6 +112,9 @@ def card_page(request: HttpRequest, issuer: str, card: str) -> HttpResponse:
         "entries": _listings(dossier),
         "block_form": BlockForm(auto_id="block-%s"),
         "may_block": offers(request, Right.BLOCK_CARDS),
+        "may_limit": offers(request, Right.ISSUE_CARDS),
+        "may_close": offers(request, Right.ISSUE_CARDS) and held.state != Card.State.CLOSED,
+        "toast": toasts.told(request),
     }
     return render(request, "issuers/card.html", context)
 
@@ -142,7 +147,7 @@ def card_issue(request: HttpRequest, issuer: str) -> HttpResponse:
 def _position(account: Account) -> dict[str, Any]:
     """Return the account's position as lines of money and one bar: what is left of what there was.
 
-    An overdrawn account has nothing left; the debt stands in the line of what is available.
+    What was spent beyond it is a debt, and no part of it.
     """
     currency, available = account.currency, account.available_minor
     whole = max(account.limit_minor + account.balance_minor, 0)
@@ -223,7 +228,7 @@ def _listings(dossier: Dossier) -> list[dict[str, Any]]:
                 {"tone": "neutral", "what": _("Lifted"), "who": by, "at": entry.lifted_at}
             )
         by = _("by %(name)s") % {"name": authors.get(entry.listed_by, "")}
-        what = _("Listed: %(reason)s") % {"reason": words.reasons()[entry.reason]}
+        what = _("Listed: %(reason)s") % {"reason": words.why_listed(entry)}
         events.append(
             {"tone": "bad", "what": what, "who": by, "at": entry.listed_at, "detail": entry.note}
         )

@@ -25,7 +25,7 @@ from issuers.selectors import fleet
 from issuers.services import offering
 from issuers.services.offering import NothingToOffer
 from merchants.models import Merchant
-from wallets.selectors.holders import devices_found, names_of
+from wallets.selectors.holders import devices_found, is_locked, names_of
 
 SORTS = {"device": "name", "enrolled": "enrolled_at"}
 log = structlog.get_logger(__name__)
@@ -96,6 +96,7 @@ def device_page(request: HttpRequest, issuer: str, device: str) -> HttpResponse:
         ],
         "given": fleet.versions_given(device=found, issuer=row) if line.reads else [],
         "may_offer": offers(request, Right.BLOCK_CARDS),
+        "may_unlock": offers(request, Right.ISSUE_CARDS) and not line.reads and is_locked(found),
         "toast": toasts.told(request),
     }
     return render(request, "issuers/device.html", context)

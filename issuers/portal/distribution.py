@@ -17,7 +17,7 @@ from issuers.models import BlacklistVersion, Issuer
 from issuers.portal import charts, words
 from issuers.portal.devices import Line, lines_of
 from issuers.portal.places import issuer_for, offers
-from issuers.selectors import coverage, fleet, versions
+from issuers.selectors import coverage, fleet, limits, versions
 from issuers.selectors.coverage import Coverage, Waiting
 from issuers.services import blacklist
 
@@ -82,6 +82,9 @@ def version_page(request: HttpRequest, issuer: str, version: int) -> HttpRespons
         "holding": holding,
         "share": words.percent(holding, covered.readers),
         "told": versions.told_by(issuer=row, versions=[version]).get(version, versions.Told()),
+        "worst_cases": limits.worst_cases_of(
+            issuer=row, readers=covered.readers - holding, at=timezone.now()
+        ),
         "curve": charts.curve_of(
             delays=coverage.spread_of(version=published),
             readers=covered.readers,

@@ -13,7 +13,7 @@ from issuers.models import Issuer, OfflineProfileVersion, Programme
 from issuers.portal import words
 from issuers.services import profiles
 from issuers.services.profiles import Caps
-from issuers.services.programmes import CERTIFICATE_DAYS_MAX
+from issuers.services.programmes import CERTIFICATE_DAYS_MAX, OnlineLimits
 from wallets.selectors import holders
 
 CURRENCIES = ["KRW", "USD", "EUR", "JPY", "CNY", "GBP", "KWD"]
@@ -164,10 +164,56 @@ class _TermsForm(forms.Form):
     reset_on_posting = forms.BooleanField(
         label=_("Reset the offline counters when payments are posted"), required=False
     )
+    list_on_debt = forms.BooleanField(
+        label=_("List a card while its account owes"),
+        required=False,
+        initial=True,
+        help_text=_("What is spent offline beyond the account; paid, the card comes off again."),
+    )
+    online_cap = forms.CharField(
+        label=_("A payment online, at most"),
+        required=False,
+        help_text=_("Empty: as much as is available."),
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+    )
+    velocity_count = forms.IntegerField(
+        label=_("Approvals online of one card, at most"),
+        min_value=1,
+        max_value=1000,
+        initial=30,
+    )
+    velocity_minutes = forms.IntegerField(
+        label=_("Within so many minutes"), min_value=1, max_value=7 * 24 * 60, initial=60
+    )
+
+    def online(self) -> OnlineLimits:
+        """Return the online limits as the domain takes them."""
+        told = self.cleaned_data
+        return OnlineLimits(
+            per_payment_cap_minor=told["online_cap"],
+            velocity_count=told["velocity_count"],
+            velocity_window_s=told["velocity_minutes"] * 60,
+        )
+
+    def read_online_cap(self, currency: str) -> None:
+        """Read the cap in ``currency``; empty is none."""
+        if not self.cleaned_data.get("online_cap"):
+            self.cleaned_data["online_cap"] = None
+        elif currency:
+            _read_amount(self, "online_cap", currency)
 
 
 class ProgrammeForm(_TermsForm):
     """The terms of a programme that is there."""
+
+    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.currency = currency
+
+    def clean(self) -> dict[str, Any]:
+        told: dict[str, Any] = super().clean() or self.cleaned_data
+        self.read_online_cap(self.currency)
+        return told
 
 
 class NewProgrammeForm(_TermsForm, _LimitsForm):
@@ -181,6 +227,11 @@ class NewProgrammeForm(_TermsForm, _LimitsForm):
     )
     field_order = ["name", "kind", "currency", "certificate_rule", "certificate_days"]
 
+    def clean(self) -> dict[str, Any]:
+        told: dict[str, Any] = super().clean()
+        self.read_online_cap(told.get("currency", ""))
+        return told
+
 
 def first_limits(currency: str) -> dict[str, Any]:
     """Return the usual limits of ``currency``, as the form of a new programme shows them."""
@@ -190,6 +241,16 @@ def first_limits(currency: str) -> dict[str, Any]:
 def next_limits(profile: OfflineProfileVersion, currency: str) -> dict[str, Any]:
     """Return the limits of ``profile``, as the form of the next version shows them."""
     return _typed(profile, currency)
+
+
+def online_limits(programme: Programme) -> dict[str, Any]:
+    """Return the online limits of ``programme``, as the form of its terms shows them."""
+    cap_minor = programme.per_payment_online_cap_minor
+    return {
+        "online_cap": "" if cap_minor is None else money.text(cap_minor, programme.currency),
+        "velocity_count": programme.velocity_count,
+        "velocity_minutes": programme.velocity_window_s // 60,
+    }
 
 
 def _typed(limits: Caps | OfflineProfileVersion, currency: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from config.people.access import may
 from config.portal.home import Attention, Tile
 from config.roles import Right, TenantKind
 from issuers import selectors
-from issuers.models import Issuer
+from issuers.models import CertificateRequest, Issuer, UnblockRequest
 from issuers.portal import words
 from issuers.selectors import coverage, fleet, listings, undelivered
 
@@ -36,11 +36,11 @@ def tiles(*, user: User, membership: Membership, at: datetime) -> list[Tile]:
 
 
 def attention(*, user: User, membership: Membership, at: datetime) -> list[Attention]:
-    """Return readers behind for a day, and phones that could still pay with a blocked card."""
+    """Return who waits for this person, and what keeps a block from reaching readers and phones."""
     issuer = _issuer(user, membership)
     if issuer is None:
         return []
-    found = []
+    found = _waiting(issuer, user, membership)
     silent = fleet.silent_readers(issuer=issuer, since=at - SILENT_AFTER)
     if silent:
         found.append(
@@ -76,6 +76,40 @@ def attention(*, user: User, membership: Membership, at: datetime) -> list[Atten
                 action=_("Open them"),
             )
         )
+    return found
+
+
+def _waiting(issuer: Issuer, user: User, membership: Membership) -> list[Attention]:
+    """Return what others asked for that ``user`` may decide."""
+    found = []
+    if may(membership=membership, right=Right.ISSUE_CARDS):
+        phones = CertificateRequest.objects.filter(
+            issuer=issuer, state=CertificateRequest.State.PENDING
+        ).count()
+        if phones:
+            found.append(
+                Attention(
+                    tone="info",
+                    title=_("Phones asking for cards: %(count)s") % {"count": f"{phones:,}"},
+                    detail=_("They pay with them once you agree."),
+                    url=reverse("certificate-requests", args=[issuer.reference]),
+                    action=_("Open them"),
+                )
+            )
+    if may(membership=membership, right=Right.BLOCK_CARDS):
+        pending = issuer.unblock_requests.filter(state=UnblockRequest.State.PENDING)
+        files = pending.exclude(requested_by=str(user.pk)).count()
+        if files:
+            found.append(
+                Attention(
+                    tone="info",
+                    title=_("Files of cards to take off the list: %(count)s")
+                    % {"count": f"{files:,}"},
+                    detail=_("They wait for a second person."),
+                    url=reverse("card-file-list", args=[issuer.reference]),
+                    action=_("Open them"),
+                )
+            )
     return found
 
 

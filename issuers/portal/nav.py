@@ -22,8 +22,11 @@ def items(*, user: User, membership: Membership) -> list[NavItem]:
         (Right.SEE_BLACKLIST, risk, "blacklist", _("Blacklist"), "blacklist", 10, "b"),
         (Right.SEE_BLACKLIST, risk, "distribution", _("Distribution"), "spread", 11, "d"),
         (Right.SEE_CARDS, risk, "undelivered", _("Undelivered"), "offline", 12, "u"),
+        (Right.SEE_BLACKLIST, risk, "card-file-list", _("Card files"), "import", 13, "i"),
+        (Right.SEE_CARDS, risk, "debts", _("Debts"), "cash", 14, ""),
         (Right.SEE_CARDS, work, "card-list", _("Cards"), "card", 20, "c"),
         (Right.SEE_CARDS, work, "issuer-devices", _("Devices"), "device", 21, "v"),
+        (Right.SEE_CARDS, work, "certificate-requests", _("Phones asking"), "queue", 21, "k"),
         (Right.SEE_CARDS, work, "programme-list", _("Programmes"), "limit", 22, "p"),
     )
     return [

@@ -77,6 +77,7 @@ def programme_page(request: HttpRequest, issuer: str, programme: str) -> HttpRes
         "page": page,
         "current": current,
         "lines": [(profile, _standing(profile, current, at)) for profile in page.rows],
+        "velocity_minutes": held.velocity_window_s // 60,
         "may_edit": offers(request, Right.EDIT_PROGRAMMES),
     }
     return render(request, "issuers/programme.html", context)
@@ -95,6 +96,7 @@ def programme_add(request: HttpRequest, issuer: str) -> HttpResponse:
                 kind=told["kind"],
                 currency=told["currency"],
                 caps=form.caps(),
+                online=form.online(),
                 **_terms(told),
                 at=timezone.now(),
                 actor=actor_of(request),
@@ -112,12 +114,17 @@ def programme_add(request: HttpRequest, issuer: str) -> HttpResponse:
 def programme_edit(request: HttpRequest, issuer: str, programme: str) -> HttpResponse:
     row = issuer_for(request, issuer, Right.EDIT_PROGRAMMES)
     held = _programme(row, programme)
-    form = forms.ProgrammeForm(request.POST or None, initial=_terms(vars(held)))
+    form = forms.ProgrammeForm(
+        request.POST or None,
+        initial=_terms(vars(held)) | forms.online_limits(held),
+        currency=held.currency,
+    )
     if request.method == "POST" and form.is_valid():
         try:
             programmes.edit(
                 programme=held,
                 **_terms(form.cleaned_data),
+                online=form.online(),
                 at=timezone.now(),
                 actor=actor_of(request),
             )
@@ -164,7 +171,7 @@ def _programme(issuer: Issuer, reference: str) -> Programme:
 
 
 def _terms(told: dict[str, Any]) -> dict[str, Any]:
-    names = ("name", "certificate_rule", "certificate_days", "reset_on_posting")
+    names = ("name", "certificate_rule", "certificate_days", "reset_on_posting", "list_on_debt")
     return {name: told[name] for name in names}
 
 

@@ -37,6 +37,16 @@ def reasons() -> dict[str, str]:
     }
 
 
+def why_listed(entry: BlacklistEntry) -> str:
+    """Return why a listing began, and that it is not the issuer's block of the whole card."""
+    if entry.scope == BlacklistEntry.Scope.OWNER:
+        return _("Frozen by its owner")
+    reason = reasons()[entry.reason]
+    if entry.scope == BlacklistEntry.Scope.PHONE:
+        return _("%(reason)s, one phone") % {"reason": reason}
+    return reason
+
+
 def kinds() -> dict[str, str]:
     """Return what kinds of cards are called."""
     kind = Programme.Kind

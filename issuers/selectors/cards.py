@@ -37,7 +37,7 @@ def card_of(*, reference: str) -> Card:
 
 def status_of(*, card: Card) -> Status:
     """Return where ``card`` stands; the owner's own freeze is not the issuer's list."""
-    entry = card.blacklist_entries.filter(lifted_at=None).first()
+    entry = card.blacklist_entries.filter(lifted_at=None, scope="CARD").first()
     return Status(
         card=card,
         state=card.state,

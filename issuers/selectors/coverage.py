@@ -135,7 +135,7 @@ def exposed_of(
     rows = OtaCommand.objects.all() if commands is None else commands
     unheard = rows.filter(FREEZING, card=OuterRef("card"), device=OuterRef("device"))
     exposed = Credential.objects.filter(
-        Exists(unheard), issuer=issuer, state=Credential.State.ACTIVE, expires_at__gt=at
+        Credential.SPENDABLE, Exists(unheard), issuer=issuer, expires_at__gt=at
     )
     sums = exposed.values_list("card__account__currency").annotate(minor=Sum("reserve_minor"))
     return [(currency, minor) for currency, minor in sums.order_by("card__account__currency")]

@@ -74,10 +74,12 @@ def _exposure() -> Coalesce:
         entry=OuterRef(OuterRef("pk")),
         device=OuterRef("device"),
         action__in=[_Action.BLOCK, _Action.WIPE],
-        state=_State.APPLIED,
     )
     exposed = Credential.objects.filter(
-        ~Exists(told), card=OuterRef("card"), state=Credential.State.ACTIVE
+        Credential.SPENDABLE,
+        Exists(told),
+        ~Exists(told.filter(state=_State.APPLIED)),
+        card=OuterRef("card"),
     )
     sums = exposed.order_by().values("card").annotate(minor=Sum("reserve_minor")).values("minor")
     return Coalesce(

@@ -35,13 +35,11 @@ VIEWS = ("behind", "readers", "phones", "unseen")
 
 
 def fleet_of(*, issuer: Issuer) -> QuerySet[Device]:
-    """Return the active phones with a card of ``issuer`` and the active readers.
+    """Return the active phones that can spend from a card of ``issuer``, and the active readers.
 
     A terminal counts from its first fetch on: most have no reader of their own.
     """
-    carries = Credential.objects.filter(
-        issuer=issuer, device=OuterRef("pk"), state=Credential.State.ACTIVE
-    )
+    carries = Credential.objects.filter(Credential.SPENDABLE, issuer=issuer, device=OuterRef("pk"))
     rows = Device.objects.annotate(held=Subquery(_newest(issuer).values("version")[:1]))
     # The kind stands first in each pair: PostgreSQL asks in this order, and the rest costs more.
     return rows.filter(

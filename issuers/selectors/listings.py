@@ -56,7 +56,7 @@ def _counted[Row: Model](rows: QuerySet[Row], by: str, what: str) -> Coalesce:
 
 def open_listing(*, card: Card) -> BlacklistEntry | None:
     """Return the open entry of ``card`` with its reach (:func:`with_reach`), None if not listed."""
-    return with_reach(card.blacklist_entries.filter(lifted_at=None)).first()
+    return with_reach(card.blacklist_entries.filter(lifted_at=None, scope="CARD")).first()
 
 
 def phones_with(*, card: Card) -> int:

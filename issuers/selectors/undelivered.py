@@ -41,11 +41,11 @@ def with_exposure(*, rows: QuerySet[OtaCommand], at: datetime) -> QuerySet[OtaCo
     its certificate allows in all, None without one in force.
     """
     held = Credential.objects.filter(
+        Credential.SPENDABLE,
         card=OuterRef("card"),
         device=OuterRef("device"),
-        state=Credential.State.ACTIVE,
         expires_at__gt=at,
-    )
+    ).order_by("-id")
     reserve = Coalesce(Subquery(held.values("reserve_minor")[:1]), 0)
     return (
         rows.select_related("card__account", "card__programme", "device")

@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models.functions import Coalesce
 
+from config import arrays
 from config.refusals import Refused
-from issuers.models import Account, Credential, Hold
+from issuers.models import Account, Hold
 
 
 class InsufficientFunds(Refused):
@@ -48,77 +49,175 @@ def lock(*, account_ids: Sequence[int]) -> dict[int, Account]:
     return {row.pk: row for row in rows.order_by("pk")}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """What an account came to owe, or paid back: its reference and minor units of its currency."""
+
+    account: str
+    currency: str
+    amount_minor: int
+
+
+class Posted(NamedTuple):
+    """A posted offline record as the phone counted it: a void has no use and no amount."""
+
+    credential_id: int
+    atc: int
+    uses: int
+    amount_minor: int
+
+
 @transaction.atomic
-def post_offline(*, changes: Sequence[OfflineChange]) -> dict[int, int]:
-    """Post what was paid offline, whatever the accounts hold; return what no reserve covered.
+def post_offline(
+    *, changes: Sequence[OfflineChange], records: Sequence[Posted] = (), at: datetime
+) -> list[Owed]:
+    """Post what was paid offline, whatever the accounts hold; return what they now owe by it.
 
     Each use first draws on what is left of its credential's reserve, or of the one that renewed
-    it, so what is available stays the same; the rest overdraws and is a debt. Four statements,
-    however many the changes. The answer maps the credentials drawn on, by id, to their uncovered
-    minor units, those of 0 left out.
+    it, so what is available stays the same; the rest comes out of what is available. What would
+    take that below zero becomes a debt, and the balance is as much higher: available is never
+    negative. Four statements, however many the changes. The caller posts the debts.
+
+    ``records``: what the phones counted of it, noted for their next reset with the credential now
+    active under the same key, for a renewal goes on counting. A record that a reset has reached
+    over was either taken off with it, or stays on the phone: what was reserved for its coming is
+    drawn on now, and no longer waited for.
     """
     if not changes:
-        return {}
+        return []
     used: dict[int, int] = defaultdict(int)
     balance: dict[int, int] = defaultdict(int)
+    spender = {change.account_id: change.credential_id for change in changes}
     for change in changes:
         used[change.credential_id] += change.used_minor
         balance[change.account_id] += change.balance_minor
-    lock(account_ids=list(balance))
-    covered, drawn = _covered(used)
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [arrays.of(balance)])
+    covered = _covered(used)
     assert all(account in balance for account, _part in covered.values())
-    _draw(covered)
-    _move(balance, covered)
-    return {pk: drawn[pk] - part for pk, (_account, part) in covered.items() if drawn[pk] > part}
+    _draw(covered, records, at)
+    return _move(balance, covered, spender, at)
 
 
-def _covered(used: Mapping[int, int]) -> tuple[dict[int, tuple[int, int]], dict[int, int]]:
-    """Return by credential drawn on its account and what its reserve covers, and what was asked."""
-    held = Credential.objects.filter(pk__in=used).annotate(
-        bears=Coalesce("renewed_by_id", "pk"),
-        left_minor=Coalesce("renewed_by__reserve_minor", "reserve_minor"),
-    )
+def _covered(used: Mapping[int, int]) -> dict[int, tuple[int, int]]:
+    """Return by credential drawn on its account and what its reserve covers."""
     accounts: dict[int, tuple[int, int]] = {}
     drawn: dict[int, int] = defaultdict(int)
-    for pk, bears, account, left_minor in held.values_list(
-        "pk", "bears", "card__account_id", "left_minor"
-    ):
+    with connection.cursor() as cursor:
+        cursor.execute(_RESERVES, [arrays.of(used)])
+        held = cursor.fetchall()
+    for pk, bears, account, left_minor in held:
         if used[pk]:
             accounts[bears] = (account, left_minor)
             drawn[bears] += used[pk]
-    covered = {
+    return {
         pk: (account, min(drawn[pk], left_minor)) for pk, (account, left_minor) in accounts.items()
     }
-    return covered, drawn
 
 
-def _draw(covered: dict[int, tuple[int, int]]) -> None:
+_LOCK = """
+SELECT id FROM issuers_account WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
+"""
+_RESERVES = """
+SELECT c.id, COALESCE(c.renewed_by_id, c.id), card.account_id,
+       COALESCE(newer.reserve_minor, c.reserve_minor)
+  FROM issuers_credential c JOIN issuers_card card ON card.id = c.card_id
+  LEFT JOIN issuers_credential newer ON newer.id = c.renewed_by_id
+ WHERE c.id = ANY(%s::bigint[])
+"""
+
+
+def _draw(covered: Mapping[int, tuple[int, int]], records: Sequence[Posted], at: datetime) -> None:
+    """Draw on the reserves and note the records: both stand in one row, which is written once."""
+    drawn = [arrays.of(covered), arrays.of(part for _account, part in covered.values())]
+    counted = arrays.columns(records, width=4)
     # A credential's reserve only moves under its account's lock: no lock of its own is needed.
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE issuers_credential c SET reserve_minor = c.reserve_minor - d.covered
-              FROM unnest(%s::bigint[], %s::bigint[]) AS d (id, covered) WHERE c.id = d.id
-            """,
-            [list(covered), [part for _account, part in covered.values()]],
-        )
+        cursor.execute(_DRAW, [*drawn, *counted, at])
 
 
-def _move(balance: dict[int, int], covered: dict[int, tuple[int, int]]) -> None:
+_DRAW = """
+WITH drawn AS (
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[]) AS d (id, covered)
+), counted AS (
+    SELECT new.id,
+           COALESCE(max(p.atc) FILTER (WHERE p.atc > new.reset_atc), 0) AS atc,
+           count(*) FILTER (WHERE p.atc > new.reset_atc) AS records,
+           COALESCE(sum(p.uses) FILTER (WHERE p.atc > new.reset_atc), 0) AS uses,
+           COALESCE(sum(p.minor) FILTER (WHERE p.atc > new.reset_atc), 0) AS minor,
+           COALESCE(sum(p.minor) FILTER (WHERE p.atc <= new.reset_atc), 0) AS late_minor
+      FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::bigint[])
+           AS p (credential_id, atc, uses, minor)
+      JOIN issuers_credential own ON own.id = p.credential_id
+      JOIN issuers_credential new
+        ON new.card_id = own.card_id AND new.device_id = own.device_id
+       AND new.public_key = own.public_key AND new.state = 'ACTIVE'
+     GROUP BY new.id
+)
+UPDATE issuers_credential c
+   SET reserve_minor = c.reserve_minor - COALESCE(m.covered, 0),
+       posted_atc = GREATEST(c.posted_atc, m.atc),
+       posted_records = c.posted_records + COALESCE(m.records, 0),
+       posted_uses = c.posted_uses + COALESCE(m.uses, 0),
+       posted_minor = c.posted_minor + COALESCE(m.minor, 0),
+       posted_since = CASE WHEN m.records > 0 THEN COALESCE(c.posted_since, %s)
+                           ELSE c.posted_since END,
+       unsent_minor = GREATEST(0, c.unsent_minor - COALESCE(m.late_minor, 0))
+  FROM (SELECT * FROM drawn FULL JOIN counted USING (id)) m
+ WHERE c.id = m.id
+"""
+
+
+def _move(
+    balance: Mapping[int, int],
+    covered: Mapping[int, tuple[int, int]],
+    spender: Mapping[int, int],
+    at: datetime,
+) -> list[Owed]:
+    """Move the positions; what is missing opens a debt of the spender's card, or adds to one."""
     reserve: dict[int, int] = defaultdict(int)
     for account, part in covered.values():
         reserve[account] += part
+    columns = [
+        arrays.of(balance),
+        arrays.of(balance.values()),
+        arrays.of(reserve[account] for account in balance),
+        arrays.of(spender[account] for account in balance),
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE issuers_account a
-               SET balance_minor = a.balance_minor + d.balance,
-                   offline_reserve_minor = a.offline_reserve_minor - d.covered
-              FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS d (id, balance, covered)
-             WHERE a.id = d.id
-            """,
-            [list(balance), list(balance.values()), [reserve[account] for account in balance]],
-        )
+        cursor.execute(_MOVE, [*columns, at])
+        return [
+            Owed(account=reference, currency=currency, amount_minor=minor)
+            for reference, currency, minor in cursor.fetchall()
+        ]
+
+
+_MOVE = """
+WITH change AS (
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+               AS d (id, balance, covered, credential_id)
+), moved AS (
+    SELECT a.id, a.reference, a.currency, d.credential_id,
+           a.balance_minor + d.balance AS balance,
+           a.offline_reserve_minor - d.covered AS reserve,
+           GREATEST(0, a.held_minor + a.offline_reserve_minor - d.covered
+                       - a.limit_minor - a.balance_minor - d.balance) AS missing
+      FROM change d JOIN issuers_account a USING (id)
+), posted AS (
+    UPDATE issuers_account a
+       SET balance_minor = m.balance + m.missing, offline_reserve_minor = m.reserve
+      FROM moved m WHERE a.id = m.id
+), owed AS (
+    INSERT INTO issuers_debt AS debt
+           (account_id, card_id, amount_minor, collected_minor, opened_at)
+    SELECT m.id, c.card_id, m.missing, 0, %s
+      FROM moved m JOIN issuers_credential c ON c.id = m.credential_id
+     WHERE m.missing > 0 ORDER BY m.id
+    ON CONFLICT (account_id) WHERE closed_at IS NULL DO UPDATE
+       SET amount_minor = debt.amount_minor + excluded.amount_minor, card_seen_to_at = NULL
+)
+SELECT reference, currency, missing FROM moved WHERE missing > 0 ORDER BY id
+"""
 
 
 @transaction.atomic

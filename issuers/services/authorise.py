@@ -6,8 +6,11 @@ Decline codes: ``card_blocked insufficient_funds limit_exceeded velocity issuer_
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from django.db import transaction
+from django.db.models import Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
 from issuers.models import Account, Authorisation, Card
 from issuers.services import accounts
@@ -39,12 +42,19 @@ class Declined:
 
 @transaction.atomic
 def authorise(
-    *, card: Card, document: str, amount_minor: int, currency: str, at: datetime
+    *,
+    card: Card,
+    document: str,
+    amount_minor: int,
+    currency: str,
+    at: datetime,
+    phone_id: int | None = None,
 ) -> Authorised | Declined:
     """
     Decide on a payment and, if it is approved, take ``amount_minor`` from the card's account.
 
-    ``document`` names what is decided on, once and for all. The card is locked FOR SHARE, so that
+    ``document`` names what is decided on, once and for all; ``phone_id``: the phone whose counters
+    hold it, if it was tapped. The card is locked FOR SHARE, so that
     a block waits for us or we see it; then the account, so that no two payments spend the same
     money. What is set aside and what is reserved for offline payments stays so. An approval is
     kept; a decline is the caller's to keep (:func:`keep_decline`), once it has undone what it
@@ -59,11 +69,11 @@ def authorise(
         return Declined(reason=reason)
     account.balance_minor -= amount_minor
     account.save(update_fields=["balance_minor"])
-    _keep(held, document, amount_minor, currency, at)
+    _keep(held, document, amount_minor, currency, at, phone_id=phone_id)
     return Authorised(available_minor=account.available_minor)
 
 
-_LOCK_SHARED = "SELECT * FROM issuers_card WHERE id = %s FOR SHARE"
+_LOCK_SHARED: Final = "SELECT * FROM issuers_card WHERE id = %s FOR SHARE"
 
 
 def keep_decline(
@@ -74,12 +84,25 @@ def keep_decline(
     currency: str,
     reason: DeclineReason,
     at: datetime,
+    phone_id: int | None = None,
 ) -> None:
     """Keep a decline, so that the same document hears the same word again.
 
     :raises IntegrityError: ``document`` was decided on before
     """
-    _keep(card, document, amount_minor, currency, at, reason=reason)
+    _keep(card, document, amount_minor, currency, at, reason=reason, phone_id=phone_id)
+
+
+def declined_since_approval(*, card: Card, phone_id: int, document: str) -> int:
+    """Return what was declined of ``card`` since the last approval but ``document``'s, minor units.
+
+    On this phone alone: it counted these taps too, and no record of them will ever come.
+    """
+    mine = Authorisation.objects.filter(card=card, phone=phone_id)
+    approved = mine.filter(decline_reason="").exclude(document=document)
+    last = approved.order_by("-decided_at", "-pk").values("pk")[:1]
+    refused = mine.exclude(decline_reason="").filter(pk__gt=Coalesce(Subquery(last), Value(0)))
+    return int(refused.aggregate(minor=Sum("amount_minor", default=0))["minor"])
 
 
 def declined_before(*, document: str) -> Declined | None:
@@ -95,10 +118,12 @@ def _keep(
     currency: str,
     at: datetime,
     *,
+    phone_id: int | None,
     reason: str = "",
 ) -> None:
     Authorisation.objects.create(
         card=card,
+        phone_id=phone_id,
         document=document,
         amount_minor=amount_minor,
         currency=currency,
@@ -127,7 +152,7 @@ def _is_blocked(card: Card) -> bool:
     """Return whether its state, its owner or the blacklist stops the card; its row is locked."""
     if card.state != Card.State.ACTIVE or card.frozen_by_owner_at is not None:
         return True
-    return card.blacklist_entries.filter(lifted_at=None).exists()
+    return card.blacklist_entries.filter(lifted_at=None, device=None).exists()
 
 
 def _cap_minor(card: Card, *, otherwise: int) -> int:

@@ -1,7 +1,8 @@
 """Cards: issued on an account of their own, frozen by their owner, closed for good."""
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import transaction
 
@@ -9,10 +10,19 @@ from config import audit, references
 from config.audit import Actor
 from config.refusals import Refused
 from config.wire import b64
-from issuers.models import Account, BlacklistEntry, Card, OtaCommand, Programme
-from issuers.services import commands
+from config.wire.schema import AMOUNT_MAX
+from issuers.models import Account, BlacklistEntry, Card, Credential, OtaCommand, Programme
+from issuers.services import certificate_requests, commands
 from issuers.services.blacklist import listing
-from issuers.services.blacklist.listing import CardClosed
+
+FREEZES_PER_HOUR: Final = 20
+_AN_HOUR = timedelta(hours=1)
+
+
+class TooManyFreezes(Refused):
+    code = "too_many_freezes"
+    status = 429
+    title = "The card was frozen too often in the last hour"
 
 
 class OpeningInvalid(Refused):
@@ -36,10 +46,12 @@ def issue(
     only); both in minor units. No number of any real card enters: the token is 16 random bytes,
     the last four digits are drawn.
 
-    :raises OpeningInvalid: an amount below 0, or a limit on a card that lends nothing
+    :raises OpeningInvalid: an amount below 0 or above any payment's, or a limit on a card that
+        lends nothing
     """
     lends = programme.kind == Programme.Kind.CREDIT
-    if balance_minor < 0 or limit_minor < 0 or (limit_minor and not lends):
+    amounts = (balance_minor, limit_minor)
+    if min(amounts) < 0 or max(amounts) > AMOUNT_MAX or (limit_minor and not lends):
         raise OpeningInvalid
     account = Account.objects.create(
         reference=references.new("ACC"),
@@ -72,16 +84,36 @@ def _token() -> bytes:
 
 @transaction.atomic
 def freeze(*, card: Card, at: datetime, actor: Actor) -> Card:
-    """Stop ``card`` at its owner's wish; a card frozen before stays frozen from then on.
+    """Stop ``card`` at its owner's wish, everywhere; one frozen before stays so from then on.
+
+    Online it is refused from now on; its numbers go on the list as the owner's wish, and each of
+    its phones is told, so that one that got lost stops too.
 
     :raises CardClosed: the card is closed
     """
-    held = _lock(card)
+    held = listing.lock(card=card)
     if held.frozen_by_owner_at is None:
         held.frozen_by_owner_at = at
         held.save(update_fields=["frozen_by_owner_at"])
+        _list_for_owner(held, at, actor)
         _record(held, action="card.freeze", at=at, actor=actor)
     return held
+
+
+def _list_for_owner(card: Card, at: datetime, actor: Actor) -> None:
+    blocked = listing.open_of(card=card)
+    entry = listing.open_entry(
+        card=card,
+        reason=BlacklistEntry.Reason.CUSTOMER,
+        note="",
+        at=at,
+        actor=actor,
+        scope=BlacklistEntry.Scope.OWNER,
+    )
+    if blocked is None:
+        commands.queue(card=card, action=OtaCommand.Action.BLOCK, at=at, entry=entry)
+    else:
+        listing.list_numbers(entry=blocked, at=at)  # the issuer's word stands in front
 
 
 @transaction.atomic
@@ -89,37 +121,57 @@ def unfreeze(*, card: Card, at: datetime, actor: Actor) -> Card:
     """End the owner's own freeze; an issuer's block stays as it is (protocol §3.1).
 
     :raises CardClosed: the card is closed
+    :raises TooManyFreezes: it was frozen ``FREEZES_PER_HOUR`` times; it stays so for a while
     """
-    held = _lock(card)
+    held = listing.lock(card=card)
     if held.frozen_by_owner_at is not None:
+        _check_pace(held, at)
         held.frozen_by_owner_at = None
         held.save(update_fields=["frozen_by_owner_at"])
+        entry = held.blacklist_entries.filter(
+            lifted_at=None, scope=BlacklistEntry.Scope.OWNER
+        ).first()
+        if entry is not None:  # none: frozen before freezes were listed
+            listing.lift(card=held, entry=entry, at=at, actor=actor)
         _record(held, action="card.unfreeze", at=at, actor=actor)
     return held
+
+
+def _check_pace(card: Card, at: datetime) -> None:
+    """Keep one phone from writing a new version of every reader's list every few seconds.
+
+    What waits is the unfreezing: a card can be stopped at any time.
+    """
+    mine = card.blacklist_entries.filter(scope=BlacklistEntry.Scope.OWNER)
+    frozen = mine.filter(listed_at__gt=at - _AN_HOUR).order_by("-listed_at")
+    times = list(frozen.values_list("listed_at", flat=True)[:FREEZES_PER_HOUR])
+    if len(times) >= FREEZES_PER_HOUR:
+        left = times[-1] + _AN_HOUR - at
+        raise TooManyFreezes(retry_after_s=max(1, -(-left // timedelta(seconds=1))))
 
 
 @transaction.atomic
 def close(*, card: Card, at: datetime, actor: Actor, reason: str = "") -> Card:
     """Close ``card`` for good: its list numbers are listed, its phones are told to wipe it.
 
-    The account stays open, for records of the card may still arrive.
+    Its credentials end, and with them what phones asked for. The account stays open, for records
+    of the card may still arrive.
 
     :raises CardClosed: it is closed
     """
-    held = _lock(card)
-    entry = held.blacklist_entries.filter(lifted_at=None).first() or listing.open_entry(
+    held = listing.lock(card=card)
+    scope = BlacklistEntry.Scope.CARD
+    entry = held.blacklist_entries.filter(lifted_at=None, scope=scope).first()
+    entry = entry or listing.open_entry(
         card=held, reason=BlacklistEntry.Reason.CLOSED, note=reason, at=at, actor=actor
     )
     held.transition(Card.State.CLOSED)
     commands.queue(card=held, action=OtaCommand.Action.WIPE, at=at, entry=entry)
+    held.credentials.filter(state=Credential.State.ACTIVE).update(
+        state=Credential.State.RETIRED, withdrawn_at=at
+    )
+    certificate_requests.withdraw(card=held)
     _record(held, action="card.close", at=at, actor=actor, reason=reason)
-    return held
-
-
-def _lock(card: Card) -> Card:
-    held = Card.objects.select_for_update(no_key=True, of=("self",)).get(pk=card.pk)
-    if held.state == Card.State.CLOSED:
-        raise CardClosed
     return held
 
 

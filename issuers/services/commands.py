@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from config import keys, money
@@ -119,9 +119,11 @@ def pending_for(*, device: Device, after: int, at: datetime) -> list[Outgoing]:
 
     Above ``after``, whatever its state, so that a phone that lost its memory learns where its
     cards stand; up to ``after``, what was never acknowledged (one that committed late has a lower
-    number, one that got lost comes again). Nothing is locked while the issuer's key signs.
+    number, one that got lost comes again). What was meant for the credential before the one the
+    phone has now stays away: an old wipe must not delete a new card. Nothing is locked while the
+    issuer's key signs.
     """
-    mine = OtaCommand.objects.filter(device=device).select_related("card__issuer").order_by("id")
+    mine = _meant_for(device).select_related("card__issuer").order_by("id")
     waiting = list(mine.filter(id__lte=after).exclude(state=_State.APPLIED)[:PAGE])
     waiting += mine.filter(id__gt=after)[:PAGE]
     _sign([command for command in waiting if command.signed is None], at)
@@ -130,6 +132,16 @@ def pending_for(*, device: Device, after: int, at: datetime) -> list[Outgoing]:
         unsent = OtaCommand.objects.filter(pk__in=fresh, state__in=_NOT_SENT)
         unsent.update(state=_State.SENT, sent_at=at)
     return [Outgoing(seq=command.pk, command=_bytes(command)) for command in waiting]
+
+
+def _meant_for(device: Device) -> QuerySet[OtaCommand]:
+    newer = Credential.objects.filter(
+        card=OuterRef("card"),
+        device=device,
+        state=Credential.State.ACTIVE,
+        since_version__gte=OuterRef("version"),
+    )
+    return OtaCommand.objects.filter(~Exists(newer), device=device)
 
 
 def _bytes(command: OtaCommand) -> bytes:
@@ -276,10 +288,10 @@ def _why(command: OtaCommand, exposure_minor: int) -> str:
 def _exposure(lost: Sequence[OtaCommand]) -> dict[tuple[int, int], int]:
     """Return by (card, phone) what of the reserve could still be spent offline, in minor units."""
     held = Credential.objects.filter(
+        Credential.SPENDABLE,
         card__in={command.card_id for command in lost},
         device__in={command.device_id for command in lost},
-        state=Credential.State.ACTIVE,
-    )
+    ).order_by("id")
     return {
         (card, device): minor
         for card, device, minor in held.values_list("card_id", "device_id", "reserve_minor")

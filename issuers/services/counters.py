@@ -2,94 +2,70 @@
 
 A phone counts uses and amount from reset to reset. The portal keeps beside each credential what of
 that has been posted since; a reset takes exactly this off again and fills the reserve up to match,
-so that what a phone may still spend offline is always set aside. Locks: cards, then accounts; a
-credential's counts only move under its account's lock.
+so that what a phone may still spend offline is always set aside. An approval online takes off what
+the phone counted, records among it that no reader has sent yet: these stay reserved on top, until
+they post. Locks: cards, then accounts; a credential's counts only move under its account's lock.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, cast
 
-from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from config.models import Device
 from config.wire import cbor
-from issuers.models import Account, Card, Credential, OtaCommand
+from issuers.models import Account, Card, Credential, Debt, OtaCommand
 from issuers.services import accounts, commands
 from issuers.services.credentials import RESERVE_KEPT
 
 _AT_ONCE = 500
 
 
-class Posted(NamedTuple):
-    """A posted offline record as the phone counted it: a void has no use and no amount."""
-
-    credential_id: int
-    atc: int
-    uses: int
-    amount_minor: int
-
-
 class _Claim(NamedTuple):
-    """What one reset is to take off: the ATC it reaches up to, uses, minor units."""
+    """What one reset is to take off: the ATC it reaches up to, uses, minor units.
+
+    ``unsent_minor``: what of the amount no record that came yet accounts for.
+    """
 
     up_to_atc: int
     uses: int
     amount_minor: int
-
-
-def count(*, records: Sequence[Posted], at: datetime) -> None:
-    """Note posted records for the next reset, in one statement; the accounts are locked.
-
-    Counted is with the credential now active under the same key, for a renewal goes on counting.
-    A record that a reset has reached over was either taken off with it, or stays on the phone.
-    """
-    columns = [list(column) for column in zip(*records, strict=True)]
-    if columns:
-        with connection.cursor() as cursor:
-            cursor.execute(_COUNT, [at, *columns])
-
-
-_COUNT = """
-UPDATE issuers_credential c
-   SET posted_atc = GREATEST(c.posted_atc, d.atc),
-       posted_records = c.posted_records + d.records,
-       posted_uses = c.posted_uses + d.uses,
-       posted_minor = c.posted_minor + d.minor,
-       posted_since = COALESCE(c.posted_since, %s)
-  FROM (
-    SELECT new.id, max(p.atc) AS atc, count(*) AS records, sum(p.uses) AS uses,
-           sum(p.minor) AS minor
-      FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::bigint[])
-           AS p (credential_id, atc, uses, minor)
-      JOIN issuers_credential own ON own.id = p.credential_id
-      JOIN issuers_credential new
-        ON new.card_id = own.card_id AND new.device_id = own.device_id
-       AND new.public_key = own.public_key AND new.state = 'ACTIVE' AND p.atc > new.reset_atc
-     GROUP BY new.id
-  ) d
- WHERE c.id = d.id
-"""
+    unsent_minor: int = 0
 
 
 @transaction.atomic
 def reset(
-    *, credential: Credential, up_to_atc: int, uses: int, amount_minor: int, at: datetime
+    *,
+    credential: Credential,
+    up_to_atc: int,
+    uses: int,
+    amount_minor: int,
+    at: datetime,
+    known_minor: int = 0,
 ) -> list[OtaCommand]:
     """Queue a reset that takes ``uses`` and ``amount_minor`` off the phone's counts.
 
-    The reserve is filled up again to min(stated cumulative cap, available + what is left of it).
+    ``known_minor``: what of that was decided on online, paid or declined; what neither this nor a
+    posting accounts for was spent offline, and its records are on their way.
+    The reserve is filled up again to min(stated cumulative cap and what is on its way, available +
+    what is left of it), so that a record that posts after the reset is covered as before it.
     Where the account cannot back the whole, only the backed part of the amount (minor units) is
     taken off and the rest waits for the next reset. The same ATC, or one before it, again does
-    nothing; neither does a card that is not active or a certificate that has ended. A renewed
-    certificate's reset is that of the one that took over, for the phone's counts went on.
+    nothing; neither does a card that is not active, a certificate that has ended or an account
+    that owes. A renewed certificate's reset is that of the one that took over, for the phone's
+    counts went on.
     """
     held = Credential.objects.filter(pk=credential.renewed_by_id or credential.pk)
-    claim = _Claim(up_to_atc, uses, amount_minor)
+    spent_minor = max(0, amount_minor - known_minor)
     return _queue(
         [
-            (one, account, claim)
+            (
+                one,
+                account,
+                _Claim(up_to_atc, uses, amount_minor, max(0, spent_minor - one.posted_minor)),
+            )
             for one, account in _lock(held)
             if one.reset_atc < up_to_atc and _usable(at).filter(pk=one.pk).exists()
         ],
@@ -143,7 +119,7 @@ def _usable(at: datetime) -> QuerySet[Credential]:
         card__state=Card.State.ACTIVE,
         card__account__state=Account.State.OPEN,
         device__state=Device.State.ACTIVE,
-    )
+    ).exclude(Exists(Debt.objects.filter(account=OuterRef("card__account"), closed_at=None)))
 
 
 def _due(at: datetime) -> QuerySet[Credential]:
@@ -204,6 +180,7 @@ def _queue(claims: Sequence[tuple[Credential, Account, _Claim]], at: datetime) -
 
 _MOVED = (
     "reserve_minor",
+    "unsent_minor",
     "reset_atc",
     "posted_records",
     "posted_uses",
@@ -214,8 +191,9 @@ _MOVED = (
 
 def _fill(held: Credential, account: Account, claim: _Claim) -> int:
     """Fill the reserve up and return how much of the claim it then backs, in minor units."""
-    cap = held.cumulative_cap_minor
-    room = max(0, cap - held.reserve_minor)
+    held.unsent_minor += claim.unsent_minor
+    wanted_minor = held.cumulative_cap_minor + held.unsent_minor
+    room = max(0, wanted_minor - held.reserve_minor)
     filled = min(room, max(0, account.available_minor))
     held.reserve_minor += filled
     account.offline_reserve_minor += filled

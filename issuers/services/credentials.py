@@ -1,14 +1,16 @@
 """The credential of a card on a phone: list number, reserve and certificate (protocol §3.1, §5).
 
-Locks are taken in this order: the card's row, its account, the issuer's row that counts list
-numbers. All a certificate says is written in that one transaction; only then, with nothing locked,
-is it signed. A crash between leaves a row whose certificate the next call signs.
+Locks are taken in this order: the phone's row (shared), the card's row, its account, the issuer's
+row that counts list numbers. All a certificate says is written in that one transaction; only then,
+with nothing locked, is it signed. A crash between leaves a row whose certificate the next call
+signs.
 """
 
 import secrets
 from collections import defaultdict
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from config import keys
@@ -32,6 +34,7 @@ from issuers.services.blacklist import listing
 from issuers.services.blacklist.listing import CardClosed
 from issuers.wire import CardCertificate, OfflineProfile
 
+_AN_HOUR = timedelta(hours=1)
 # As long as the portal takes records of an expired certificate's time (`too_late`, protocol §5).
 RESERVE_KEPT = timedelta(days=8)
 _RELEASED_AT_ONCE = 1000
@@ -54,28 +57,22 @@ class PublicKeyInvalid(Refused):
     title = "This is not a P-256 public key of 65 bytes"
 
 
+class TooManyCertificates(Refused):
+    code = "too_many_certificates"
+    status = 429
+    title = "This phone asked for too many certificates of this card"
+
+
 def issue(*, card: Card, device: Device, public_key: bytes, at: datetime) -> Credential:
     """Put ``card`` on a phone of its holder: the next list number, a reserve and a certificate.
 
-    The credential that phone had for the card retires; its reserve stays until records of its time
-    can no longer come. Reserved, and stated as the certificate's cumulative cap, is the smaller of
-    the profile's cumulative cap and what the account has available, in minor units. A blocked
-    card's new number is listed too, and the block waits for the phone as its first command. Asked
-    again for a key whose certificate was never signed, it is that one which is completed.
+    Nobody is asked first: a programme's rule is the caller's to keep (``wallets``). The certificate
+    is signed with nothing locked (:func:`reserve` writes all that it says).
 
-    :raises WrongKind: ``device`` is no phone
-    :raises NotFound: the phone is not the card holder's
-    :raises DeviceRevoked: the phone was revoked
-    :raises PublicKeyInvalid: ``public_key`` is no point of P-256
-    :raises CardClosed: the card is closed
-    :raises AccountClosed: its account is closed
+    :raises WrongKind, NotFound, DeviceRevoked, PublicKeyInvalid: as :func:`reserve`
+    :raises CardClosed, AccountClosed, TooManyCertificates: as :func:`reserve`
     """
-    _check_phone(card, device)
-    try:
-        load_public(public_key)
-    except Malformed as wrong:
-        raise PublicKeyInvalid from wrong
-    credential = _reserve(card, device, public_key, at)
+    credential = reserve(card=card, device=device, public_key=public_key, at=at)
     certificate_of(credential=credential, at=at)
     return credential
 
@@ -95,17 +92,65 @@ def certificate_of(*, credential: Credential, at: datetime) -> bytes:
     return bytes(credential.certificate)
 
 
-def _check_phone(card: Card, device: Device) -> None:
+def check(*, card: Card, device: Device, public_key: bytes) -> None:
+    """Refuse a card on a phone that can never come to be.
+
+    :raises WrongKind: ``device`` is no phone
+    :raises NotFound: the phone is not the card holder's
+    :raises DeviceRevoked: the phone was revoked
+    :raises PublicKeyInvalid: ``public_key`` is no point of P-256
+    """
     if device.kind != DeviceKind.PHONE:
         raise WrongKind
     if device.owner != card.account.holder:
         raise NotFound
     if device.state != Device.State.ACTIVE:
         raise DeviceRevoked
+    try:
+        load_public(public_key)
+    except Malformed as wrong:
+        raise PublicKeyInvalid from wrong
+
+
+def present(*, device: Device) -> Device:
+    """Return the phone as it is now, before any card is locked.
+
+    A revocation waits for us, or we see it; the foreign keys of what a block writes wait for
+    neither.
+    """
+    return Device.objects.raw(_LOCK_SHARED, [device.pk])[0]
+
+
+_LOCK_SHARED = "SELECT * FROM config_device WHERE id = %s FOR SHARE"
+
+
+def unsigned_of(*, card: Card, device: Device, public_key: bytes) -> Credential | None:
+    """Return the credential of that very key whose certificate a crash left unsigned."""
+    return Credential.objects.filter(
+        card=card,
+        device=device,
+        public_key=public_key,
+        state=Credential.State.ACTIVE,
+        certificate=None,
+    ).first()
 
 
 @transaction.atomic
-def _reserve(card: Card, device: Device, public_key: bytes, at: datetime) -> Credential:
+def reserve(*, card: Card, device: Device, public_key: bytes, at: datetime) -> Credential:
+    """Write all that a certificate will say; :func:`certificate_of` signs it afterwards.
+
+    The credential that phone had for the card retires; its reserve stays until records of its time
+    can no longer come. Reserved, and stated as the certificate's cumulative cap, is the smaller of
+    the profile's cumulative cap and what the account has available, in minor units. A stopped
+    card's new number is listed too, and the block waits for the phone as its first command. Asked
+    again for a key whose certificate was never signed, it is that one which is completed.
+
+    :raises WrongKind, NotFound, DeviceRevoked, PublicKeyInvalid: as :func:`check`
+    :raises CardClosed: the card is closed
+    :raises AccountClosed: its account is closed
+    :raises TooManyCertificates: ``CERTIFICATES_PER_HOUR`` of this card on this phone are out
+    """
+    check(card=card, device=present(device=device), public_key=public_key)
     held = (
         Card.objects.select_for_update(no_key=True, of=("self",))
         .select_related("programme", "issuer")
@@ -113,10 +158,11 @@ def _reserve(card: Card, device: Device, public_key: bytes, at: datetime) -> Cre
     )
     if held.state == Card.State.CLOSED:
         raise CardClosed
-    older = Credential.objects.filter(card=held, device=device, state=Credential.State.ACTIVE)
-    unfinished = older.filter(certificate=None, public_key=public_key).first()
+    unfinished = unsigned_of(card=held, device=device, public_key=public_key)
     if unfinished is not None:
         return unfinished
+    _check_pace(held, device, at)
+    older = Credential.objects.filter(card=held, device=device, state=Credential.State.ACTIVE)
     profile = profiles.in_force(programme=held.programme, at=at)
     reserve_minor = _set_aside(held, profile)
     # The phone goes on from the ATC it has, with counts of nothing (protocol §5).
@@ -134,10 +180,20 @@ def _reserve(card: Card, device: Device, public_key: bytes, at: datetime) -> Cre
         reserve_minor=reserve_minor,
         reset_atc=reached,
         posted_atc=reached,
+        since_version=held.ota_version,
         **dates(programme=held.programme, profile=profile, at=at),
     )
     _tell_state(held, device, at)
     return credential
+
+
+def _check_pace(card: Card, device: Device, at: datetime) -> None:
+    """Keep one phone from using up list numbers, which every reader's list grows by."""
+    issued = Credential.objects.filter(card=card, device=device, issued_at__gt=at - _AN_HOUR)
+    times = sorted(issued.values_list("issued_at", flat=True))
+    if len(times) >= settings.CERTIFICATES_PER_HOUR:
+        left = times[-settings.CERTIFICATES_PER_HOUR] + _AN_HOUR - at
+        raise TooManyCertificates(retry_after_s=max(1, -(-left // timedelta(seconds=1))))
 
 
 def _set_aside(card: Card, profile: OfflineProfileVersion) -> int:
@@ -170,12 +226,26 @@ def dates(
 
 
 def _tell_state(card: Card, device: Device, at: datetime) -> None:
-    """Let a phone learn of a block before its first use of the card (mission §1)."""
-    if card.state != Card.State.BLOCKED:
-        return
-    entry = card.blacklist_entries.get(lifted_at=None)
-    listing.list_numbers(entry=entry, at=at)
-    commands.queue(card=card, action=OtaCommand.Action.BLOCK, at=at, entry=entry, device=device)
+    """Let a phone learn where the card stands before its first use of it (mission §1).
+
+    Nothing is said to a phone that never heard otherwise. To one that did, the word now bears a
+    version above all it ever got, and its acknowledgement covers what never reached it.
+    """
+    entry = listing.open_of(card=card)
+    if entry is not None:
+        listing.list_numbers(entry=entry, at=at)
+        commands.queue(card=card, action=OtaCommand.Action.BLOCK, at=at, entry=entry, device=device)
+    elif _heard_otherwise(card, device):
+        commands.queue(card=card, action=OtaCommand.Action.UNBLOCK, at=at, device=device)
+
+
+def _heard_otherwise(card: Card, device: Device) -> bool:
+    told = OtaCommand.objects.filter(card=card, device=device)
+    marks = told.filter(action__in=[OtaCommand.Action.BLOCK, OtaCommand.Action.UNBLOCK])
+    newest = marks.order_by("-version").values_list("action", flat=True).first()
+    if newest == OtaCommand.Action.BLOCK:
+        return True
+    return told.exclude(state=OtaCommand.State.APPLIED).exists()
 
 
 def told(*, credential: Credential) -> CardCertificate:

@@ -9,6 +9,7 @@ from django.db.models import Max
 from config import audit, money
 from config.audit import Actor
 from config.refusals import Refused
+from config.wire.schema import AMOUNT_MAX, COUNT_MAX
 from issuers.models import OfflineProfileVersion, Programme
 
 
@@ -54,7 +55,10 @@ class Caps:
                 0 <= self.unverified_cap_minor <= self.per_payment_cap_minor,
                 "The cap without verification lies between 0 and a payment's cap.",
             ),
+            # What a certificate cannot state could never be signed, nor anything behind it renewed.
+            (self.cumulative_cap_minor <= AMOUNT_MAX, "No cap is above what a payment can be."),
             (0 <= self.lower_uses <= self.upper_uses, "The lower use count is above the upper."),
+            (self.upper_uses <= COUNT_MAX, "No phone counts so many uses."),
             (self.contact_days >= 1, "A card contacts its issuer after one day at the earliest."),
         )
         for holds, why in rules:

@@ -53,6 +53,7 @@ def _due(at: datetime) -> QuerySet[Credential]:
         contact_by__lte=at + RENEWED_WITHIN,
         reserve_released_at=None,
         card__state=Card.State.ACTIVE,
+        card__frozen_by_owner_at=None,
         card__account__state=Account.State.OPEN,
         device__state=Device.State.ACTIVE,
         device__seen_at__gte=at - SEEN_WITHIN,
@@ -96,9 +97,10 @@ def _successor(
     certificate allowed stays set aside, for records of its time may still come.
     """
     account = held[older.card.account_id]
-    backed_minor = older.posted_minor + older.reserve_minor + max(0, account.available_minor)
-    cap_minor = min(profile.cumulative_cap_minor, backed_minor)
-    reserve_minor = max(older.reserve_minor, cap_minor - older.posted_minor)
+    unsent_minor = min(older.unsent_minor, older.reserve_minor)  # reserved for what is on its way
+    free_minor = older.reserve_minor - unsent_minor + max(0, account.available_minor)
+    cap_minor = min(profile.cumulative_cap_minor, older.posted_minor + free_minor)
+    reserve_minor = max(older.reserve_minor, cap_minor - older.posted_minor + unsent_minor)
     account.offline_reserve_minor += reserve_minor - older.reserve_minor
     return Credential(
         issuer_id=older.issuer_id,
@@ -115,6 +117,8 @@ def _successor(
         posted_uses=older.posted_uses,
         posted_minor=older.posted_minor,
         posted_since=older.posted_since,
+        since_version=older.since_version,
+        unsent_minor=older.unsent_minor,
         **credentials.dates(programme=older.card.programme, profile=profile, at=at),
     )
 

@@ -1,13 +1,14 @@
 """The blacklist as a reader holds it: what it applies, and what it refuses (protocol §5.1)."""
 
-from array import array
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import Self
 
+import numpy as np
+
 from config.wire.errors import WireError
-from issuers.wire import rice
+from issuers.wire import rice, skips
 from issuers.wire.blacklists import BlacklistFile
+from issuers.wire.rice import Numbers
 
 
 class WrongBase(WireError):
@@ -28,40 +29,48 @@ class WrongIssuer(WireError):
 
 class HeldBlacklist:
     """
-    One issuer's list numbers, sorted, 8 bytes each, with the version they belong to.
+    One issuer's list numbers, as small as they came, with the version they belong to.
+
+    A look-up unpacks one stretch of them; only to apply a file are all unpacked for a moment.
 
     ``version`` is what to ask the portal for (``have``): 0 holds nothing. Files come in verified,
     by ``BlacklistFile.open``.
     """
 
-    __slots__ = ("_floor", "_numbers", "issuer", "version")
+    __slots__ = ("_floor", "_kept", "issuer", "version")
 
     def __init__(self, *, issuer: str | None = None) -> None:
         """Hold nothing yet; without ``issuer`` the first file decides whose list this is."""
         self.issuer = issuer
         self.version = 0
         self._floor = 0
-        self._numbers: array[int] = array("Q")
+        self._kept = skips.NOTHING
 
     @classmethod
     def holding(cls, *, issuer: str, version: int, numbers: Iterable[int]) -> Self:
-        """Return the list a reader kept over a restart; ``numbers`` ascend."""
+        """
+        Return the list a reader kept over a restart.
+
+        :raises Malformed: ``numbers`` do not ascend
+        """
         held = cls(issuer=issuer)
         held.version = held._floor = version
-        held._numbers = array("Q", numbers)
+        held._kept = skips.index(rice.numbers_of(numbers))
         return held
 
     def __contains__(self, list_number: object) -> bool:
-        if not isinstance(list_number, int) or list_number < 0:
-            return False
-        at = bisect_left(self._numbers, list_number)
-        return at < len(self._numbers) and self._numbers[at] == list_number
+        return list_number in self._kept
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return self._kept.coded.count
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._numbers)
+        return rice.decode(self._kept.coded)
+
+    @property
+    def size_bytes(self) -> int:
+        """Return the memory the numbers take, their index included."""
+        return self._kept.size_bytes
 
     def apply(self, file: BlacklistFile) -> None:
         """
@@ -78,16 +87,17 @@ class HeldBlacklist:
         :raises Malformed: removals or additions are not proper Rice data
         """
         self._refuse_unfitting(file)
-        base = self._numbers if file.base else array("Q")
-        numbers = _without(base, rice.decode(file.removals))
-        numbers = _with(numbers, rice.decode(file.additions))
+        base = rice.decode(self._kept.coded) if file.base else ()
+        removed = rice.numbers_of(rice.decode(file.removals))
+        added = rice.numbers_of(rice.decode(file.additions))
+        numbers = _changed(rice.numbers_of(base), removed=removed, added=added)
         if len(numbers) != file.entries or rice.digest(numbers) != file.digest:
             self.version = 0
-            self._numbers = array("Q")
+            self._kept = skips.NOTHING
             raise WrongDigest(f"Version {file.version} does not lead to the issuer's numbers.")
         self.issuer = file.issuer
         self.version = self._floor = file.version
-        self._numbers = numbers
+        self._kept = skips.index(numbers)
 
     def _refuse_unfitting(self, file: BlacklistFile) -> None:
         if self.issuer is not None and file.issuer != self.issuer:
@@ -100,24 +110,7 @@ class HeldBlacklist:
             raise WrongBase(f"A delta on version {file.base}, {self.version} is held.")
 
 
-def _without(numbers: array[int], removed: Iterable[int]) -> array[int]:
-    """Return sorted ``numbers`` less an ascending few, copying the stretches between them."""
-    left: array[int] = array("Q")
-    start = 0
-    for number in removed:
-        at = bisect_left(numbers, number, start)
-        left += numbers[start:at]
-        start = at + 1 if at < len(numbers) and numbers[at] == number else at
-    return left + numbers[start:]
-
-
-def _with(numbers: array[int], added: Iterable[int]) -> array[int]:
-    """Return sorted ``numbers`` and an ascending few, each once."""
-    merged: array[int] = array("Q")
-    start = 0
-    for number in added:
-        at = bisect_left(numbers, number, start)
-        merged += numbers[start:at]
-        merged.append(number)
-        start = at + 1 if at < len(numbers) and numbers[at] == number else at
-    return merged + numbers[start:]
+def _changed(numbers: Numbers, *, removed: Numbers, added: Numbers) -> Numbers:
+    """Return ascending ``numbers`` less some and then with some, each once."""
+    left = np.setdiff1d(numbers, removed, assume_unique=True)
+    return np.union1d(left, added)

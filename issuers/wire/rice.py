@@ -2,26 +2,30 @@
 Rice coding of ascending list numbers (protocol §5.1; Golomb 1966, Rice 1979).
 
 The gap to the number before (to -1 for the first), less 1, is cut at ``k`` bits: the high part
-in unary, ones ended by a zero, then the low part in ``k`` bits. Pure Python stays fast by working
-on strings of the characters 0 and 1: C does the conversions, chunks keep memory small.
+in unary, ones ended by a zero, then the low part in ``k`` bits. Encoding works on whole arrays of
+numbers, for an issuer encodes ten million; decoding reads a stream, for a reader checks it as it
+comes: strings of the characters 0 and 1, which C converts, in chunks that keep memory small.
 """
 
 import hashlib
 import math
-import sys
-from array import array
 from collections.abc import Iterable, Iterator
-from itertools import accumulate, batched, chain, repeat
-from operator import rshift, sub
+from itertools import accumulate
 from typing import Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from config.wire.errors import Malformed
+
+type Numbers = NDArray[np.uint64]
 
 K_MAX: Final = 56
 NUMBER_LIMIT: Final = 2**63
 # What a caller may ask to encode: a parameter far too small would write ones without end.
 DATA_BITS_MAX: Final = 8 * 64 * 1024 * 1024
-_CHUNK: Final = 8192
+_CHUNK: Final = 8192  # bytes decoded at a time
+_PART: Final = 2**18  # numbers encoded at a time
 
 
 class RiceSet(NamedTuple):
@@ -49,7 +53,21 @@ class RiceSet(NamedTuple):
 EMPTY: Final = RiceSet(0, 0, b"")
 
 
-def encode(numbers: Iterable[int], *, k: int | None = None) -> RiceSet:
+def numbers_of(numbers: Iterable[int] | Numbers) -> Numbers:
+    """
+    Return list numbers as an array of unsigned 64-bit integers; an array comes back as it is.
+
+    :raises Malformed: a number is negative or needs more than 64 bits
+    """
+    if isinstance(numbers, np.ndarray):
+        return numbers
+    try:
+        return np.fromiter(numbers, dtype=np.uint64)
+    except OverflowError as error:
+        raise Malformed("A list number out of range.") from error
+
+
+def encode(numbers: Iterable[int] | Numbers, *, k: int | None = None) -> RiceSet:
     """
     Return ascending list numbers as Rice-coded set, with the smallest parameter's data unless
     ``k`` is given.
@@ -57,8 +75,8 @@ def encode(numbers: Iterable[int], *, k: int | None = None) -> RiceSet:
     :raises Malformed: the numbers are not strictly ascending from 0 to below 2^63, or ``k`` is out
         of range or makes the data unreasonably long
     """
-    gaps = _gaps_less_one(numbers)
-    if not gaps:
+    gaps = gaps_less_one(numbers_of(numbers))
+    if not gaps.size:
         return EMPTY
     if k is None:
         k = _best_k(gaps)
@@ -66,32 +84,31 @@ def encode(numbers: Iterable[int], *, k: int | None = None) -> RiceSet:
         raise Malformed("Rice parameter out of range.")
     if _size_bits(gaps, k) > DATA_BITS_MAX:
         raise Malformed("The parameter makes the data too long.")
-    return RiceSet(k, len(gaps), _pack(gaps, k))
+    return RiceSet(k, gaps.size, _pack(gaps, k))
 
 
-def _gaps_less_one(numbers: Iterable[int]) -> array[int]:
-    gaps = array("Q")
-    previous = -1
-    try:
-        for chunk in batched(numbers, _CHUNK):
-            # The unsigned array refuses what is negative: numbers that do not ascend.
-            gaps.extend(map(sub, map(sub, chunk, chain((previous,), chunk)), repeat(1)))
-            previous = chunk[-1]
-    except OverflowError as error:
-        raise Malformed("List numbers are not ascending, or beyond 64 bits.") from error
-    if previous >= NUMBER_LIMIT:
+def gaps_less_one(numbers: Numbers) -> Numbers:
+    """
+    Return what each number's word codes: its distance to the one before, less 1.
+
+    :raises Malformed: the numbers are not strictly ascending from 0 to below 2^63
+    """
+    if not np.all(numbers[1:] > numbers[:-1]):
+        raise Malformed("List numbers are not ascending.")
+    if numbers.size and int(numbers[-1]) >= NUMBER_LIMIT:
         raise Malformed("A list number is 2^63 or above.")
+    gaps = numbers.copy()
+    gaps[1:] -= numbers[:-1] + np.uint64(1)
     return gaps
 
 
-def _size_bits(gaps: array[int], k: int) -> int:
-    quotients: int = sum(map(rshift, gaps, repeat(k)))
-    return len(gaps) * (k + 1) + quotients
+def _size_bits(gaps: Numbers, k: int) -> int:
+    return gaps.size * (k + 1) + int((gaps >> np.uint64(k)).sum())
 
 
-def _best_k(gaps: array[int]) -> int:
+def _best_k(gaps: Numbers) -> int:
     """Return the parameter of the smallest data: the size is convex in it, so walk downhill."""
-    mean = sum(gaps) / len(gaps)
+    mean = int(gaps.sum()) / gaps.size
     # For geometric gaps the best parameter lies near the logarithm of mean times ln 2.
     best = min(K_MAX, max(0, math.frexp(mean * math.log(2))[1]))
     size = _size_bits(gaps, best)
@@ -101,28 +118,27 @@ def _best_k(gaps: array[int]) -> int:
     return best
 
 
-def _pack(gaps: array[int], k: int) -> bytes:
-    word = f"{{:0{k + 1}b}}".format
-    low = (1 << k) - 1
+def _pack(gaps: Numbers, k: int) -> bytes:
     data = bytearray()
-    rest = ""
-    for start in range(0, len(gaps), _CHUNK):
-        # One word: q ones shifted above the zero and the k low bits. Leading zeros, so q = 0, come
-        # from the width.
-        bits = rest + "".join(
-            [
-                word(gap if not gap >> k else (1 << (gap >> k)) - 1 << k + 1 | gap & low)
-                for gap in gaps[start : start + _CHUNK]
-            ]
-        )
-        whole = len(bits) & ~7
-        data += _to_bytes(bits[:whole])
+    rest = np.empty(0, np.uint8)
+    for start in range(0, gaps.size, _PART):
+        bits = np.concatenate([rest, _bits(gaps[start : start + _PART], k)])
+        whole = bits.size & ~7
+        data += np.packbits(bits[:whole]).tobytes()
         rest = bits[whole:]
-    return bytes(data) + _to_bytes(rest.ljust(-(-len(rest) // 8) * 8, "0"))
+    return bytes(data) + np.packbits(rest).tobytes()
 
 
-def _to_bytes(bits: str) -> bytes:
-    return int(bits or "0", 2).to_bytes(len(bits) // 8, "big")
+def _bits(gaps: Numbers, k: int) -> NDArray[np.uint8]:
+    """Return the words of ``gaps``, a byte per bit: all ones, but for the ends and low parts."""
+    ones = (gaps >> np.uint64(k)).astype(np.int64)
+    after = np.cumsum(ones + (k + 1))
+    ends = after - (k + 1)
+    bits = np.ones(int(after[-1]), np.uint8)
+    bits[ends] = 0
+    for place in range(k):
+        bits[ends + (place + 1)] = (gaps >> np.uint64(k - 1 - place)) & np.uint64(1)
+    return bits
 
 
 def decode(coded: RiceSet) -> Iterator[int]:
@@ -185,19 +201,14 @@ def _words(bits: str, *, k: int, most: int) -> tuple[list[int], int]:
     return gaps, at
 
 
-def digest(numbers: Iterable[int]) -> bytes:
+def digest(numbers: Iterable[int] | Numbers) -> bytes:
     """
     Return the SHA-256 of ascending list numbers, each as 8 bytes big-endian.
 
     :raises Malformed: a number is negative or needs more than 64 bits
     """
+    listed = numbers_of(numbers)
     running = hashlib.sha256()
-    for chunk in batched(numbers, _CHUNK):
-        try:
-            words = array("Q", chunk)
-        except OverflowError as error:
-            raise Malformed("A list number out of range.") from error
-        if sys.byteorder == "little":
-            words.byteswap()
-        running.update(words)
+    for start in range(0, listed.size, _PART):
+        running.update(listed[start : start + _PART].astype(">u8").tobytes())
     return running.digest()

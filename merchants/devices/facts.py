@@ -14,7 +14,8 @@ from merchants.devices.store import RecordStore, Stored
 from merchants.wire import Challenge
 from wallets.wire import OfflineRecord
 
-CHALLENGE_LIFE_S: Final = 60
+# A tap takes as long as frames.BUDGET_S at most; a relay that takes longer is answered too late.
+CHALLENGE_LIFE_S: Final = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

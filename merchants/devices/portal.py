@@ -4,15 +4,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
-from config.wire import b64
+from config.wire import b64, trust
 from config.wire.client import PortalRefused, PortalSession
 from issuers.wire.held import NotNewer, WrongBase, WrongDigest
 from merchants.devices.reader import Reader
 from merchants.devices.tap import OnlineAnswer
 from merchants.wire import Batch, batch_digest
+
+_ANSWER_WITHIN_S: Final = 6.0  # the phone's patience is frames.BUDGET_S, the rules' work included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,19 +37,24 @@ class ReaderPortal:
     def sync_config(self, *, at: int) -> None:
         """Fetch limits and trust list and take them.
 
-        :raises WireError: the platform did not sign them
+        :raises WireError: the platform did not sign them for this reader, or they are older ones
         """
-        document = self._session.get("/device/config").json()
+        path = self._reader.known.trusted.config_path(at=at)
+        document = self._session.get(path).json()
         self._reader.configure(document=document, at=at)
 
     def refresh_blacklists(self, *, at: int) -> dict[str, int]:
         """Fetch the lists of all trusted issuers whose minimum wait is over.
+
+        The configuration comes first when it is due, so that a key rolled since is known.
 
         Return the versions now held. A list that does not fit is asked for in full once; if that
         fails too it stays old, and with it the reader's floor becomes 0.
 
         :raises WireError: a file no trusted key signed
         """
+        if self._reader.known.trusted.is_due(at=at):
+            self.sync_config(at=at)
         for issuer in self._reader.known.trusted.holders:
             if self._reader.known.lists.is_due(issuer=issuer, at=at):
                 self.refresh_blacklist(issuer=issuer, at=at)
@@ -58,6 +65,14 @@ class ReaderPortal:
 
         :raises WireError: a file no trusted key signed, or two that do not fit
         """
+        try:
+            self._fetch_newer(issuer, at=at)
+        except trust.Untrusted:
+            # The issuer's key may have rolled while this reader was away.
+            self.sync_config(at=at)
+            self._fetch_newer(issuer, at=at)
+
+    def _fetch_newer(self, issuer: str, *, at: int) -> None:
         lists = self._reader.known.lists
         try:
             self._fetch(
@@ -118,12 +133,19 @@ class ReaderPortal:
         )
 
     def authorize(self, record: bytes, certificate: bytes) -> OnlineAnswer:
-        """Ask the portal to approve a tap online; one tap is one act however often it is asked."""
+        """Ask the portal to approve a tap online; one tap is one act however often it is asked.
+
+        A lost answer is asked for again under the same key, but not for longer than a customer
+        holds a phone to a reader.
+
+        :raises PortalUnreachable: no answer in time; the portal may have approved all the same
+        """
         digest = hashlib.sha256(record).digest()
         answer = self._session.post(
             "/reader/authorizations",
             body={"record": b64.encode(record), "certificate": b64.encode(certificate)},
             idempotency_key=f"authorization-{b64.encode(digest)}",
+            within_s=_ANSWER_WITHIN_S,
         ).json()
         if answer["state"] == "APPROVED":
             return OnlineAnswer(approved=True, code=answer["approval_code"])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from config.wire import b64, numbers
+from config.wire.errors import WireError
 from config.wire.keys import SigningKey
 from config.wire.trust import TrustList
 from issuers.wire import CardCertificate
@@ -30,6 +31,10 @@ _RANDOM_BYTES: Final = 16
 
 class NotVoidable(Exception):
     """No stored sale of that approval code, or it is voided, or on its way to the portal."""
+
+
+class ForeignConfig(WireError):
+    """The platform signed this configuration for another device."""
 
 
 class NothingAsked(Exception):
@@ -246,11 +251,15 @@ class Reader:
     def configure(self, *, document: Mapping[str, Any], at: int) -> None:
         """Take limits and trust list of ``GET /device/config`` as the platform signed them.
 
-        :raises WireError: the platform's signature is missing or wrong
+        :raises WireError: the platform's signature is missing or wrong, or it is an older one
+        :raises ForeignConfig: it is another device's, whose merchant may allow more
         :raises KeyError: the configuration is not a reader's
         """
         config = self.known.trusted.open_config(document=document, at=at)
-        limits, trusted = ReaderLimits.of_config(config), TrustList.of_config(config["trust"])
+        if config.get("device") != self.device:
+            raise ForeignConfig("The configuration is another device's.")
+        limits = ReaderLimits.of_config(config)
+        trusted = TrustList.of_config(config["trust"], issued_at=config.get("issued_at"))
         self.known.limits, self.known.trusted = limits, trusted
         self.save()
 

@@ -6,7 +6,7 @@ import pghistory
 from django.db import models
 from django.db.models import Q
 
-from config.states import Stateful, guarded
+from config.states import Stateful, guarded, never_deleted
 
 
 @pghistory.track()
@@ -39,6 +39,7 @@ class Merchant(Stateful):
                 condition=Q(mcc__regex=r"^[0-9]{4}$"), name="merchant_mcc_digits"
             )
         ]
+        triggers = [never_deleted()]
 
     def __str__(self) -> str:
         return self.name
@@ -60,6 +61,7 @@ class Store(models.Model):
                 fields=["merchant", "name"], name="store_name_once_per_merchant"
             )
         ]
+        triggers = [never_deleted()]
 
     def __str__(self) -> str:
         return self.name

@@ -119,16 +119,62 @@ class EquipmentForm(forms.Form):
         return self._amount("max_unsent")
 
     def _amount(self, name: str) -> int:
-        try:
-            minor = money.parse(self.cleaned_data[name], self.currency)
-        except Refused as refusal:
-            raise forms.ValidationError(refusal.detail, code=refusal.code) from None
-        if minor < 0:
-            raise forms.ValidationError(_("It cannot be negative."), code="negative")
-        return minor
+        return _minor(self.cleaned_data[name], self.currency)
 
 
 class ApiKeyForm(forms.Form):
     """What a key is for."""
 
     name = forms.CharField(label=_("What uses this key"), max_length=80)
+
+
+class AgreementForm(forms.Form):
+    """What is agreed next with a merchant."""
+
+    begins = forms.DateField(
+        label=_("In force from"),
+        help_text=_("The first moment of that day where the merchant is. Empty: at once."),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    online_fee = forms.CharField(label=_("Fee per online approval"))
+    offline_fee = forms.CharField(label=_("Fee per offline record"))
+    fee_bps = forms.IntegerField(
+        label=_("Share of the amount, in hundredths of a percent"),
+        help_text=_("80 are 0.80 %; rounded down to the minor unit."),
+        min_value=0,
+        max_value=10_000,
+    )
+
+    def __init__(self, *args: object, currency: str, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.currency = currency
+
+    def clean_online_fee(self) -> int:
+        return _minor(self.cleaned_data["online_fee"], self.currency)
+
+    def clean_offline_fee(self) -> int:
+        return _minor(self.cleaned_data["offline_fee"], self.currency)
+
+    def shown(self) -> str:
+        """Return what a preview is of: other values are looked at before they are agreed."""
+        return "|".join(str(value) for value in self.cleaned_data.values())
+
+    def terms(self) -> dict[str, int]:
+        """Return the fees, in minor units and hundredths of a percent."""
+        return {
+            "online_fee_minor": self.cleaned_data["online_fee"],
+            "offline_fee_minor": self.cleaned_data["offline_fee"],
+            "fee_bps": self.cleaned_data["fee_bps"],
+        }
+
+
+def _minor(typed: str, currency: str) -> int:
+    """Return a typed amount in minor units, an error of its field for what is none."""
+    try:
+        minor = money.parse(typed, currency)
+    except Refused as refusal:
+        raise forms.ValidationError(refusal.detail, code=refusal.code) from None
+    if minor < 0:
+        raise forms.ValidationError(_("It cannot be negative."), code="negative")
+    return minor

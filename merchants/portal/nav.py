@@ -39,4 +39,16 @@ def items(*, user: User, membership: Membership) -> list[NavItem]:
                 (_("Set up"), "merchant-edit", _("Settings"), "gear", 59),
             )
         ]
+    if membership.tenant_kind == TenantKind.MERCHANT and allows(
+        membership=membership, right=Right.SEE_PAYOUTS
+    ):
+        found.append(
+            NavItem(
+                group=_("Set up"),
+                url=reverse("agreement-list", args=[membership.tenant]),
+                label=_("Fees"),
+                icon="tag",
+                order=52,
+            )
+        )
     return found

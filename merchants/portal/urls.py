@@ -1,6 +1,6 @@
 from django.urls import path
 
-from merchants.portal import equipment, keys, merchants, stores
+from merchants.portal import agreements, equipment, keys, merchants, stores
 
 urlpatterns = [
     path("merchants", merchants.merchant_list, name="merchant-list"),
@@ -19,6 +19,7 @@ urlpatterns = [
         equipment.equipment_revoke,
         name="equipment-revoke",
     ),
+    path("<str:merchant>/agreements", agreements.agreement_list, name="agreement-list"),
     path("<str:merchant>/keys", keys.key_list, name="key-list"),
     path("<str:merchant>/keys/<int:key>/revoke", keys.key_revoke, name="key-revoke"),
 ]

@@ -9,7 +9,8 @@ from django.db import IntegrityError, transaction
 from config import audit, money, references
 from config.audit import Actor
 from config.refusals import NotFound, Refused
-from merchants.models import Agreement, Merchant, Store
+from merchants.models import Merchant, Store
+from merchants.services import agreements
 
 
 class TimeZoneUnknown(Refused):
@@ -39,7 +40,7 @@ def add(
     mcc: str = "5462",
     store_name: str = "Main shop",
 ) -> tuple[Merchant, Store]:
-    """Add a merchant with its first store and a fee-free agreement.
+    """Add a merchant with its first store and the agreement that is usual.
 
     ``currency``: ISO 4217 alpha-3; ``time_zone``: IANA name, decides its business dates;
     ``mcc``: merchant category code (ISO 18245).
@@ -60,7 +61,7 @@ def add(
     store = Store.objects.create(
         reference=references.new("STO"), merchant=merchant, name=_name(store_name)
     )
-    Agreement.objects.create(merchant=merchant, effective_from=at)
+    agreements.begin(merchant=merchant, at=at)
     _audit(merchant, "merchant.add", actor, at, after={"name": name, "currency": currency})
     return merchant, store
 

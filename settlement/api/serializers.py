@@ -94,10 +94,11 @@ class EventAnswer(serializers.Serializer[Any]):
 
 
 class EventsAnswer(serializers.Serializer[Any]):
-    """Oldest first, without a gap; ``next``: what to pass as ``after``."""
+    """Oldest first; ``next``: what to pass as ``after``; above ``floor`` there is no gap."""
 
     events = EventAnswer(many=True)
     next = Counter()
+    floor = Counter()
 
 
 class EventsQuery(StrictSerializer):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from settlement.api import merchant, reader
+from settlement.api import merchant, reader, report
 
 urlpatterns = [
     path("reader/batches", reader.BatchUpload.as_view(), name="api-reader-batches"),
@@ -10,6 +10,7 @@ urlpatterns = [
         reader.Authorizations.as_view(),
         name="api-reader-authorizations",
     ),
+    path("merchant/report", report.MerchantReport.as_view(), name="api-merchant-report"),
     path("merchant/events", merchant.Events.as_view(), name="api-merchant-events"),
     path("merchant/payments", merchant.Payments.as_view(), name="api-merchant-payments"),
     path(

@@ -1,6 +1,7 @@
 from settlement.models.batches import AtcSeen, Batch, BatchRecord, Dispute, ExceptionItem
 from settlement.models.ledger import LedgerAccount, Posting, Transfer
 from settlement.models.payments import MerchantDay, Payment
+from settlement.models.payouts import Payout, PayoutLine
 
 __all__ = [
     "AtcSeen",
@@ -11,6 +12,8 @@ __all__ = [
     "LedgerAccount",
     "MerchantDay",
     "Payment",
+    "Payout",
+    "PayoutLine",
     "Posting",
     "Transfer",
 ]

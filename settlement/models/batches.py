@@ -6,14 +6,17 @@ from django.db import models
 from django.db.models import Q
 
 from config.models import Device
-from config.states import Stateful, append_only, fixed, guarded
+from config.states import Stateful, append_only, fixed, guarded, never_deleted
 from issuers.models import Card, Credential
 from merchants.models import Merchant
-from settlement.models.guards import never_deleted, refers
+from settlement.models.guards import refers
 from settlement.models.payments import Payment
 
 ATC_GAP = "atc_gap"  # kind of exception: counters of a card the portal never saw
 ATC_ROLLBACK = "atc_rollback"  # kind of exception: a counter below that of an earlier tap
+RECORD_BACKDATED = "record_backdated"  # kind: its time lies before what the portal can prove
+TAMPERING = "tampering_suspected"  # kind: a card's phone had applied the block, and yet it paid
+SEQUENCE_MISSING = "reader_sequence_missing"  # kind: a reader went on without a batch; a shop's
 
 
 @guarded
@@ -94,7 +97,12 @@ class BatchRecord(models.Model):
     reason = models.CharField(max_length=24, blank=True)
     kind = models.PositiveSmallIntegerField(null=True)  # 0 sale, 1 void
     card = models.ForeignKey(
-        Card, on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False
+        Card,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     payment = models.ForeignKey(
         Payment,
@@ -130,7 +138,10 @@ class BatchRecord(models.Model):
 
 
 class AtcSeen(models.Model):
-    """For ever: which payload was first valid under a credential's ATC."""
+    """For ever: which payload was first valid under the ATC of a card's key on a phone.
+
+    ``credential``: the first one of that key. Those that renewed it go on counting.
+    """
 
     id = models.BigAutoField(primary_key=True)
     credential = models.ForeignKey(
@@ -165,14 +176,22 @@ class AtcSeen(models.Model):
 class Dispute(models.Model):
     """Two payloads under one ATC: the second shop's claim, and whose loss it is by rule.
 
-    The row is also the order to list the card: it stands until ``card_listed_at`` is set.
+    The row is also the order to list the card: it stands until ``card_listed_at`` is set. The
+    second came with a batch, as ``record``, or was a tap asked online, kept as ``tap``.
     """
 
     reference = models.CharField(max_length=32, unique=True)
     kind = models.CharField(max_length=24)  # "duplicate_atc"
     card = models.ForeignKey(Card, on_delete=models.PROTECT, related_name="disputes")
     merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="disputes")
-    record = models.OneToOneField(BatchRecord, on_delete=models.PROTECT, related_name="dispute")
+    record = models.OneToOneField(
+        BatchRecord, on_delete=models.PROTECT, null=True, related_name="dispute"
+    )
+    tap = models.BinaryField(null=True)  # COSE_Sign1 of the record, exactly as the reader sent it
+    payment = models.ForeignKey(
+        Payment, on_delete=models.PROTECT, null=True, related_name="disputes"
+    )  # the one that stands under the ATC
+    payload_digest = models.BinaryField(max_length=32, null=True)  # of the second payload
     bearer = models.CharField(max_length=12, choices=Payment.Bearer.choices)
     bearer_cause = models.CharField(max_length=40)
     opened_at = models.DateTimeField()
@@ -186,7 +205,12 @@ class Dispute(models.Model):
                 condition=Q(closed_at=None, outcome="")
                 | Q(closed_at__isnull=False) & ~Q(outcome=""),
                 name="dispute_closed_iff_outcome",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(record__isnull=False, tap=None) | Q(record=None, tap__isnull=False),
+                name="dispute_of_a_record_or_a_tap",
+            ),
+            models.UniqueConstraint(fields=["payload_digest"], name="dispute_once_per_payload"),
         ]
         indexes = [
             models.Index(

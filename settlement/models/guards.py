@@ -6,6 +6,10 @@ than all else together when ten thousand rows name the same few merchants, batch
 
 import pgtrigger
 
+from config.states import never_deleted
+
+__all__ = ["never_deleted", "refers"]
+
 
 def refers(**tables: str) -> pgtrigger.Trigger:
     """
@@ -38,8 +42,3 @@ def refers(**tables: str) -> pgtrigger.Trigger:
             END;
         """,  # noqa: S608
     )
-
-
-def never_deleted() -> pgtrigger.Trigger:
-    """Return the trigger that refuses DELETE, for a table that :func:`refers` trusts."""
-    return pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete)

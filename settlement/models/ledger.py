@@ -23,6 +23,7 @@ class LedgerAccount(models.Model):
         MERCHANT_LOSS = "MERCHANT_LOSS"  # owner: merchant; charged back by rule
         FUNDING = "FUNDING"  # owner: issuer; where balances of new cards come from
         FEES = "FEES"  # owner: "platform"
+        RECEIVABLE = "RECEIVABLE"  # owner: card account; its debt, not yet collected
 
     kind = models.CharField(max_length=16, choices=Kind.choices)
     owner = models.CharField(max_length=32)
@@ -54,7 +55,7 @@ class Posting(models.Model):
     """One entry into the ledger: what was posted together, with the totals it claims."""
 
     id = models.BigAutoField(primary_key=True)
-    kind = models.CharField(max_length=24)  # "offline_batches", "card_issue", "correction"
+    kind = models.CharField(max_length=24)  # "offline_batches", "payout", "correction"
     posted_at = models.DateTimeField()
     transfer_count = models.PositiveIntegerField()
     transfer_sum = models.BigIntegerField()  # over all currencies: a checksum, not money
@@ -104,6 +105,10 @@ class Transfer(models.Model):
         OFFLINE_VOID = "OFFLINE_VOID"
         ISSUER_BEARS = "ISSUER_BEARS"
         MERCHANT_BEARS = "MERCHANT_BEARS"
+        DEBT_OPENED = "DEBT_OPENED"
+        DEBT_COLLECTED = "DEBT_COLLECTED"
+        FEES = "FEES"  # of one payout
+        LOSS_CHARGED = "LOSS_CHARGED"  # what the merchant bears, taken off one payout
 
     id = models.BigAutoField(primary_key=True)
     # The triggers below and Posting's check these three, all rows of a posting at once.

@@ -2,14 +2,15 @@
 
 from typing import ClassVar
 
+import pgtrigger
 from django.db import models
 from django.db.models import Q
 
 from config.models import Device
-from config.states import Stateful, fixed, guarded
+from config.states import Stateful, fixed, guarded, never_deleted
 from issuers.models import Card, Credential
 from merchants.models import Merchant, Store
-from settlement.models.guards import never_deleted
+from settlement.models.guards import refers
 
 
 @guarded
@@ -51,24 +52,46 @@ class Payment(Stateful):
     state = models.CharField(max_length=12, choices=State.choices)
     amount_minor = models.BigIntegerField()  # DE 4
     currency = models.CharField(max_length=3)  # DE 49
+    # The trigger ``refers`` below checks all five, for all rows of a posting at once.
     merchant = models.ForeignKey(
-        Merchant, on_delete=models.PROTECT, related_name="payments", db_index=False
+        Merchant,
+        on_delete=models.PROTECT,
+        related_name="payments",
+        db_index=False,
+        db_constraint=False,
     )
-    store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="payments")
-    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="+")  # DE 41
-    card = models.ForeignKey(Card, on_delete=models.PROTECT, null=True, related_name="payments")
+    store = models.ForeignKey(
+        Store,
+        on_delete=models.PROTECT,
+        related_name="payments",
+        db_index=False,
+        db_constraint=False,
+    )
+    device = models.ForeignKey(  # DE 41
+        Device, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    card = models.ForeignKey(
+        Card, on_delete=models.PROTECT, null=True, related_name="payments", db_constraint=False
+    )
     credential = models.ForeignKey(
-        Credential, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+        Credential,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     atc = models.BigIntegerField(null=True)  # OFFLINE: the card's transaction counter
     approval_code = models.CharField(max_length=6, blank=True)  # DE 38
     order = models.CharField(max_length=64, blank=True)
     bearer = models.CharField(max_length=12, choices=Bearer.choices, default=Bearer.CARDHOLDER)
     bearer_cause = models.CharField(max_length=40, blank=True)
-    fee_minor = models.BigIntegerField(default=0)
+    fee_minor = models.BigIntegerField(default=0)  # by the agreement in force at the sale
     business_date = models.DateField()  # the merchant's
     created_at = models.DateTimeField()  # OFFLINE: the reader's time of the tap
     approved_at = models.DateTimeField(null=True, blank=True)
+    # When the portal had decided on a request; never on an OFFLINE one that its reader approved.
+    decided_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -102,7 +125,37 @@ class Payment(Stateful):
         ]
         triggers = [
             never_deleted(),
-            fixed("reference", "channel", "amount_minor", "currency", "merchant", "card", "atc"),
+            # What an approval said, nobody says otherwise later: payouts and reports read it. When
+            # the portal decided is written once, by the decision itself.
+            pgtrigger.Trigger(
+                name="approved_facts",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                func="""
+                    IF OLD.state IN ('APPROVED', 'REVERSED')
+                       AND (OLD.bearer, OLD.bearer_cause, OLD.business_date, OLD.created_at,
+                            OLD.approved_at, OLD.approval_code, OLD.decided_at)
+                           IS DISTINCT FROM
+                           (NEW.bearer, NEW.bearer_cause, NEW.business_date, NEW.created_at,
+                            NEW.approved_at, NEW.approval_code,
+                            CASE WHEN OLD.decided_at IS NOT NULL THEN NEW.decided_at END)
+                    THEN RAISE EXCEPTION 'Cannot update what an approval said'
+                        USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+            fixed(
+                *("reference", "channel", "amount_minor", "currency", "merchant", "card", "atc"),
+                *("store", "device", "credential", "fee_minor"),
+            ),
+            refers(
+                merchant_id="merchants_merchant",
+                store_id="merchants_store",
+                device_id="config_device",
+                card_id="issuers_card",
+                credential_id="issuers_credential",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -120,6 +173,9 @@ class MerchantDay(models.Model):
     sales_minor = models.BigIntegerField(default=0)
     reversals = models.PositiveIntegerField(default=0)
     reversals_minor = models.BigIntegerField(default=0)
+    # How many of them stand in payouts: a day is searched only while the two differ.
+    sales_drawn = models.PositiveIntegerField(default=0, db_default=0)
+    reversals_drawn = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [

@@ -15,12 +15,13 @@ from config.paging import newest_first
 from config.people.access import SignedInRequest, actor_of, may, right_required
 from config.refusals import Refused
 from config.roles import Right
-from settlement.models import Dispute
+from settlement.models import Batch, Dispute, Payment
 from settlement.portal import filters, words
 from settlement.portal.forms import OutcomeForm, show_refusal
 from settlement.portal.places import issuer_for
 from settlement.selectors import queues
 from settlement.services import resolutions
+from wallets.wire import OfflineRecord
 
 VIEWS: Final = {
     "open": gettext_lazy("Open"),
@@ -33,11 +34,18 @@ CLOSED: Final = words.Look("ok", gettext_lazy("Closed"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A dispute as the list draws it; ``borne``: whose loss it is by rule."""
+    """A dispute as the list draws it; ``borne``: whose loss it is by rule.
+
+    ``batch``: the one that brought the second payment, None where it was a tap asked online.
+    """
 
     dispute: Dispute
     look: words.Look
     borne: words.Borne
+    batch: Batch | None
+    payment: Payment | None
+    amount_minor: int | None
+    currency: str
 
 
 @right_required(Right.SEE_BATCHES)
@@ -88,8 +96,21 @@ def dispute_close(request: HttpRequest, issuer: str, reference: str) -> HttpResp
 
 
 def _row(dispute: Dispute) -> Row:
+    record = dispute.record
+    amount_minor, currency = (record.amount_minor, record.currency) if record else _of_tap(dispute)
     return Row(
         dispute=dispute,
         look=CLOSED if dispute.closed_at else OPEN,
         borne=words.borne(bearer=dispute.bearer, cause=dispute.bearer_cause),
+        batch=record.batch if record else None,
+        payment=dispute.payment or (record.payment if record else None),
+        amount_minor=amount_minor,
+        currency=currency,
     )
+
+
+def _of_tap(dispute: Dispute) -> tuple[int, str]:
+    """Return amount and currency of the tap, which was read when it was refused."""
+    assert dispute.tap is not None, "the database holds that it is a record or a tap"
+    told = OfflineRecord.peek(bytes(dispute.tap))
+    return told.amount, told.currency

@@ -1,11 +1,14 @@
-"""The queue of an issuer's exceptions: what postings met that somebody must explain."""
+"""Queues of exceptions: what postings met that an issuer, or for a shop the desk, must explain."""
 
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -17,7 +20,9 @@ from config.people.access import SignedInRequest, actor_of, may, right_required
 from config.refusals import Forbidden, Refused
 from config.roles import Right, TenantKind
 from issuers.selectors import issuers_visible_to
+from merchants.selectors.shops import merchants_visible_to
 from settlement.models import ExceptionItem
+from settlement.models.batches import SEQUENCE_MISSING
 from settlement.portal import filters, words
 from settlement.portal.forms import OutcomeForm, show_refusal
 from settlement.portal.places import issuer_for
@@ -58,12 +63,12 @@ def exception_list(request: HttpRequest, issuer: str) -> HttpResponse:
     context = {
         "issuer": row,
         "page": page,
-        "rows": [_row(item) for item in page.rows],
+        "rows": [row_of(item, time_zone=row.time_zone) for item in page.rows],
         "counts": counts,
         "tabs": filters.tabs(request, labels=VIEWS, current=view, counts=counts),
         "chips": [filters.chip(request, "kind", _("Kind"), label)] if kind else [],
         "offers": [] if kind else _offers(request),
-        "may_resolve": _may_resolve(request),
+        "may_resolve": may_resolve(request),
     }
     return render(request, "settlement/exception_list.html", context)
 
@@ -75,6 +80,38 @@ def exception_resolve(request: HttpRequest, issuer: str, item: int) -> HttpRespo
     row = issuer_for(request, issuer, Right.RESOLVE_EXCEPTIONS)
     rows = queues.exceptions_of(issuer=row.reference, view="all")
     held = get_object_or_404(rows, pk=item)
+    back = Back(reverse("exceptions", args=[row.reference]), _("Exceptions"))
+    return _resolve(request, held, back=back, time_zone=row.time_zone)
+
+
+@right_required(Right.RESOLVE_EXCEPTIONS)
+@require_http_methods(["GET", "POST"])
+def gap_resolve(request: HttpRequest, merchant: str, item: int) -> HttpResponse:
+    """Ask how it is explained that a reader's batches never came, and close the gap with it.
+
+    :raises Forbidden: the person works for no clearing desk
+    """
+    person = cast("SignedInRequest", request)
+    assert person.membership is not None, "right_required asked for it"
+    if person.membership.tenant_kind != TenantKind.PLATFORM:
+        raise Forbidden(_("This page belongs to the clearing desk."))
+    visible = merchants_visible_to(person.user, Right.RESOLVE_EXCEPTIONS)
+    shop = get_object_or_404(visible, reference=merchant)
+    held = get_object_or_404(queues.gaps_of(merchant=shop.reference), pk=item)
+    address = f"{reverse('merchant-offline')}?{urlencode({'merchant': shop.reference})}"
+    return _resolve(request, held, back=Back(address, _("Offline queue")), time_zone=shop.time_zone)
+
+
+class Back(NamedTuple):
+    """Where a person came from, and what that page is called."""
+
+    url: str
+    label: str
+
+
+def _resolve(
+    request: HttpRequest, held: ExceptionItem, *, back: Back, time_zone: str
+) -> HttpResponse:
     form = OutcomeForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -88,8 +125,8 @@ def exception_resolve(request: HttpRequest, issuer: str, item: int) -> HttpRespo
             show_refusal(form, refusal)
         else:
             messages.success(request, _("The exception is resolved."))
-            return redirect("exceptions", issuer=row.reference)
-    context = {"issuer": row, "row": _row(held), "form": form}
+            return redirect(back.url)
+    context = {"back": back, "row": row_of(held, time_zone=time_zone), "form": form}
     return render(request, "settlement/exception_resolve.html", context)
 
 
@@ -108,25 +145,32 @@ def queue_list(request: HttpRequest) -> HttpResponse:
         raise Forbidden(_("This page belongs to issuers and the clearing desk."))
     issuers = issuers_visible_to(person.user, Right.SEE_BATCHES)
     found = queues.issuers_with_waiting(issuers=issuers)
-    return render(request, "settlement/queue_list.html", {"issuers": list(found)})
+    shops = merchants_visible_to(person.user, Right.SEE_BATCHES)
+    context = {"issuers": list(found), "shops": list(queues.shops_with_gaps(merchants=shops))}
+    return render(request, "settlement/queue_list.html", context)
 
 
-def _row(item: ExceptionItem) -> Row:
+def row_of(item: ExceptionItem, *, time_zone: str) -> Row:
+    """Return an exception in words, its times by the clock of ``time_zone``."""
+    zone = ZoneInfo(time_zone)
     return Row(
         item=item,
         look=RESOLVED if item.resolved_at else OPEN,
         kind=words.EXCEPTIONS.get(item.kind, item.kind),
-        detail=words.exception_detail(kind=item.kind, detail=item.detail),
+        detail=words.exception_detail(kind=item.kind, detail=item.detail, zone=zone),
     )
 
 
 def _offers(request: HttpRequest) -> list[tuple[str | Promise, str]]:
     """Return a link for each kind the queue can be narrowed to."""
     return [
-        (label, filters.address(request, kind=kind)) for kind, label in words.EXCEPTIONS.items()
+        (label, filters.address(request, kind=kind))
+        for kind, label in words.EXCEPTIONS.items()
+        if kind != SEQUENCE_MISSING  # a shop's, never an issuer's
     ]
 
 
-def _may_resolve(request: HttpRequest) -> bool:
+def may_resolve(request: HttpRequest) -> bool:
+    """Return whether the person may end exceptions, in the role they act in now."""
     membership = cast("SignedInRequest", request).membership
     return may(membership=membership, right=Right.RESOLVE_EXCEPTIONS)

@@ -17,6 +17,9 @@ def items(*, user: User, membership: Membership) -> list[NavItem]:
     if takes and allows(membership=membership, right=Right.SEE_PAYMENTS):
         found.append(_entry("", "payment-live", _("Live sales"), "sales", order=5, key="t"))
         found.append(_entry(group, "merchant-days", _("Business days"), "statement", order=23))
+    if takes and allows(membership=membership, right=Right.SEE_PAYOUTS):
+        found.append(_entry(group, "payout-list", _("Payouts"), "cash", order=27))
+        found.append(_entry(group, "merchant-report", _("Offline report"), "sales", order=28))
     if allows(membership=membership, right=Right.SEE_BATCHES):
         found.append(_entry(group, "batch-list", _("Batches"), "batch", order=22, key="b"))
         found += _queues(group, membership)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from config.people.access import SignedInRequest, may, right_required, tenants_with
 from config.roles import Right
 from settlement.models import BatchRecord, Payment
-from settlement.portal import story, words
+from settlement.portal import grounds, story, words
 from settlement.portal.filters import Tab
 from settlement.selectors.payments import as_told
 from settlement.selectors.timeline import Arrived, Entry, timeline_of
@@ -38,6 +38,7 @@ def payment(request: HttpRequest, reference: str) -> HttpResponse:
         "look": words.payment_look(row),
         "channel": words.CHANNELS[Payment.Channel(row.channel)],
         "borne": words.borne(bearer=row.bearer, cause=row.bearer_cause),
+        "grounds": grounds.pairs(entries, time_zone=row.merchant.time_zone),
         "cardholder": row.bearer == Payment.Bearer.CARDHOLDER,
         "batch": _batch(entries) if _may(request, Right.SEE_BATCHES) else None,
         "for_issuer": for_issuer,

@@ -19,18 +19,18 @@ from merchants.models import Merchant
 from merchants.selectors.shops import merchants_visible_to
 from settlement.portal import filters
 
-PAGES = {"payment-live", "merchant-days", "merchant-offline"}
+PAGES = {"payment-live", "merchant-days", "merchant-offline", "payout-list", "merchant-report"}
 
 
-def shop_of(request: HttpRequest) -> Merchant | None:
+def shop_of(request: HttpRequest, right: Right = Right.SEE_PAYMENTS) -> Merchant | None:
     """Return the merchant of the address, else the one the person works for; None to choose.
 
-    :raises Http404: unknown, or foreign
+    :raises Http404: unknown, or one at which the person does not have ``right``
     :raises Forbidden: the person works for no merchant at all
     """
     person = cast("SignedInRequest", request)
     assert person.membership is not None, "right_required asked for it"
-    visible = merchants_visible_to(person.user, Right.SEE_PAYMENTS)
+    visible = merchants_visible_to(person.user, right)
     if asked := filters.typed(request, "merchant"):
         return get_object_or_404(visible, reference=asked)
     kind = person.membership.tenant_kind

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -46,7 +47,8 @@ def lines(entries: Iterable[Entry], *, payment: Payment, for_issuer: bool) -> li
     A record that came again tells of the same tap: that is told once.
     """
     theirs = [entry for entry in entries if for_issuer or _concerns(entry, payment)]
-    told = dict.fromkeys(line for entry in theirs for line in _told(entry))
+    zone = ZoneInfo(payment.merchant.time_zone)
+    told = dict.fromkeys(line for entry in theirs for line in _told(entry, zone))
     return sorted(told, key=lambda line: (line.at, line.rank))[::-1]
 
 
@@ -63,7 +65,7 @@ def _concerns(entry: Entry, payment: Payment) -> bool:
             return True
 
 
-def _told(entry: Entry) -> Iterator[Line]:
+def _told(entry: Entry, zone: ZoneInfo) -> Iterator[Line]:
     match entry:
         case Tapped():
             yield _tapped(entry)
@@ -74,7 +76,7 @@ def _told(entry: Entry) -> Iterator[Line]:
         case Happened():
             yield _happened(entry)
         case Excepted():
-            yield from _excepted(entry)
+            yield from _excepted(entry, zone)
         case Disputed():
             yield _disputed(entry)
 
@@ -134,7 +136,7 @@ def _happened(entry: Happened) -> Line:
     return Line(rank=4, tone=look.tone, what=look.word, who=event.type, at=entry.at, detail=number)
 
 
-def _excepted(entry: Excepted) -> Iterator[Line]:
+def _excepted(entry: Excepted, zone: ZoneInfo) -> Iterator[Line]:
     item = entry.exception
     if item.resolved_at:
         what = _("Exception resolved")
@@ -145,16 +147,8 @@ def _excepted(entry: Excepted) -> Iterator[Line]:
         what=words.EXCEPTIONS.get(item.kind, item.kind),
         who=_("exception"),
         at=entry.at,
-        detail=_gap(item.detail),
+        detail=words.exception_detail(kind=item.kind, detail=item.detail, zone=zone),
     )
-
-
-def _gap(detail: dict[str, int]) -> str:
-    if "first" in detail and "last" in detail:
-        return _("Counters %(first)s to %(last)s have not come in") % detail
-    if "claimed_version" in detail:
-        return _("The reader says it held list version %(claimed_version)s") % detail
-    return ""
 
 
 def _disputed(entry: Disputed) -> Line:

@@ -8,7 +8,9 @@ from settlement.portal import (
     live,
     offline,
     payments,
+    payouts,
     places,
+    report,
     search,
 )
 
@@ -18,7 +20,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("merchant/payments/figures", live.payment_tiles, name="payment-tiles"),
     path("merchant/payments/shops", places.payment_shops, name="payment-shops"),
     path("merchant/days", days.merchant_days, name="merchant-days"),
+    path("merchant/payouts", payouts.payout_list, name="payout-list"),
+    path("merchant/payouts/<str:reference>", payouts.payout, name="payout"),
+    path("merchant/payouts/<str:reference>/lines", payouts.payout_lines, name="payout-lines"),
+    path("merchant/report", report.merchant_report, name="merchant-report"),
+    path("merchant/report/file", report.merchant_report_file, name="merchant-report-file"),
     path("merchant/offline", offline.merchant_offline, name="merchant-offline"),
+    path(
+        "merchant/offline/<str:merchant>/gaps/<int:item>",
+        exceptions.gap_resolve,
+        name="gap-resolve",
+    ),
     path("issuer/<str:issuer>/exceptions", exceptions.exception_list, name="exceptions"),
     path(
         "issuer/<str:issuer>/exceptions/<int:item>",

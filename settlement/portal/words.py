@@ -1,12 +1,14 @@
 """Payments and batches in the desk's words: states with tone, reasons, who bears a loss."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final, NamedTuple
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from config import money
+from config.templatetags.figures import absolute
 from settlement.models import Batch, BatchRecord, LedgerAccount, Payment, Transfer
 
 
@@ -86,6 +88,14 @@ _BORNE: Final = {
             "The card company bears the amount; the shop is paid."
         ),
     ),
+    "tampering_suspected": Borne(
+        "bad",
+        _("Issuer bears it"),
+        _(
+            "The card's phone had applied the block before the tap, and the card paid all the "
+            "same. The card company bears the amount and looks into it; the shop is paid."
+        ),
+    ),
     "duplicate_atc": Borne(
         "warn",
         _("Issuer bears it"),
@@ -123,6 +133,10 @@ TRANSFERS: Final = {
     Transfer.Code.OFFLINE_VOID: _("Sale taken back"),
     Transfer.Code.ISSUER_BEARS: _("Sale posted at the issuer's loss"),
     Transfer.Code.MERCHANT_BEARS: _("Sale posted at the shop's loss"),
+    Transfer.Code.DEBT_OPENED: _("Overdrawn part set apart as a debt"),
+    Transfer.Code.DEBT_COLLECTED: _("Debt collected"),
+    Transfer.Code.FEES: _("Fees of a payout"),
+    Transfer.Code.LOSS_CHARGED: _("Loss taken off a payout"),
 }
 ACCOUNTS: Final = {
     LedgerAccount.Kind.CARDHOLDER: _("the card account"),
@@ -131,6 +145,7 @@ ACCOUNTS: Final = {
     LedgerAccount.Kind.MERCHANT_LOSS: _("the shop's loss"),
     LedgerAccount.Kind.FUNDING: _("funding"),
     LedgerAccount.Kind.FEES: _("fees"),
+    LedgerAccount.Kind.RECEIVABLE: _("the card account's debt"),
 }
 EVENTS: Final = {
     "payment.requested": Look("info", _("Told: requested")),
@@ -148,6 +163,9 @@ EXCEPTIONS: Final = {
     "exposure_window": _("Approved in the exposure window"),
     "reader_held_entry": _("Approved against the reader's own list"),
     "list_rollback": _("The reader's list went back"),
+    "record_backdated": _("Dated before the portal can prove"),
+    "tampering_suspected": _("Tampering suspected"),
+    "reader_sequence_missing": _("A reader's batches are missing"),
 }
 
 _DETAILS: Final = {
@@ -156,17 +174,38 @@ _DETAILS: Final = {
     "exposure_window": _("The reader said it held list version %(claimed_version)s."),
     "reader_held_entry": _("The reader said it held list version %(claimed_version)s."),
     "list_rollback": _("The reader said it held list version %(claimed_version)s."),
+    "record_backdated": _("%(because)s It counts from %(counted_at)s, not from %(tapped_at)s."),
+    "tampering_suspected": _("The phone had applied the block, and the card paid after it."),
+    "reader_sequence_missing": _("%(name)s: batches %(first)s to %(last)s have not come."),
+}
+BECAUSE: Final = {
+    "certificate": _("Its certificate was issued later."),
+    "list": _("The reader was given the list it says it held later."),
+    "batch": _("The reader had emptied its store later."),
+    "enrolment": _("The reader was enrolled later."),
+    "arrival": _("It had arrived before."),
 }
 
 
-def exception_detail(*, kind: str, detail: Mapping[str, object]) -> str:
-    """Return what stands in an exception beyond its kind, "" if there are no words for it."""
+def exception_detail(*, kind: str, detail: Mapping[str, Any], zone: tzinfo | None = None) -> str:
+    """Return what stands in an exception beyond its kind, "" if there are no words for it.
+
+    ``zone``: whose clock its times are told by; UTC unless given.
+    """
     sentence = _DETAILS.get(kind)
     if sentence is None:
         return ""
     if kind == "atc_gap" and detail["first"] == detail["last"]:
         sentence = _("Counter %(first)s never came.")
-    return str(sentence) % detail
+    if kind == "reader_sequence_missing" and detail["first"] == detail["last"]:
+        sentence = _("%(name)s: batch %(first)s has not come.")
+    told = dict(detail)
+    for name in ("tapped_at", "counted_at"):
+        if name in told:
+            told[name] = absolute(datetime.fromtimestamp(told[name], zone or UTC))
+    if "because" in told:
+        told["because"] = BECAUSE.get(told["because"], "")
+    return str(sentence) % told
 
 
 def borne(*, bearer: str, cause: str) -> Borne:

@@ -3,12 +3,15 @@
 Times are epoch seconds, amounts minor units, ids the portal's own; references say so.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from issuers.wire import OfflineProfile
+from settlement.rules.fees import Terms
 from wallets.wire import OfflineRecord
 
 
@@ -31,6 +34,7 @@ CARDHOLDER: Final = Liability(Bearer.CARDHOLDER, "")
 EXPOSURE_WINDOW: Final = Liability(Bearer.ISSUER, "exposure_window")
 READER_HELD_ENTRY: Final = Liability(Bearer.MERCHANT, "reader_held_entry")
 LIST_ROLLBACK: Final = Liability(Bearer.MERCHANT, "list_rollback")
+TAMPERING: Final = Liability(Bearer.ISSUER, "tampering_suspected")
 
 
 class Reader(NamedTuple):
@@ -67,6 +71,8 @@ class Credential(NamedTuple):
     public_key: bytes
     profile: OfflineProfile
     expires: int
+    issued: int = 0
+    first_id: int = 0  # of the first certificate of this key; 0: this one
 
 
 class Taken(NamedTuple):
@@ -105,6 +111,11 @@ class Genuine(NamedTuple):
         """Return what keeps its ATC: the card on this phone, across certificates."""
         return (self.credential.card_id, self.credential.phone_id)
 
+    @property
+    def used_atc(self) -> tuple[int, int]:
+        """Return what is used up once for all certificates of a key: its first one, and the ATC."""
+        return (self.credential.first_id or self.credential.credential_id, self.record.atc)
+
 
 @dataclass(slots=True, kw_only=True)
 class Sale:
@@ -117,6 +128,7 @@ class Sale:
     currency: str
     business_date: date
     liability: Liability
+    fee_minor: int = 0  # of a sale that posts now
     voided: bool = False
 
 
@@ -127,12 +139,54 @@ class Tap(NamedTuple):
     at: int
 
 
+class Block(NamedTuple):
+    """The command that told a phone of a listing, and when the phone had applied it."""
+
+    version: int
+    applied_at: float | None
+
+
 class Listing(NamedTuple):
-    """A card's time on the blacklist; ``versions``: list number → (added in, removed in)."""
+    """A card's time on the blacklist, on every phone or on one.
+
+    ``versions``: list number → (added in, removed in); ``blocks``: by phone.
+    """
 
     listed_at: float
     lifted_at: float | None
     versions: dict[int, tuple[int | None, int | None]]
+    blocks: Mapping[int, Block] = MappingProxyType({})
+    phone_id: int | None = None
+
+
+class Counted(NamedTuple):
+    """The time of a tap that counts, and what moved it where that is not as the record says.
+
+    ``because``: ``certificate``, ``list``, ``batch`` or ``enrolment`` came only then, or it was
+    ``arrival`` by then; "" where the record's own time stands.
+    """
+
+    at: int
+    because: str
+
+
+class Weighed(NamedTuple):
+    """Who bears a sale, and all that it was decided by.
+
+    ``listing``: the one in force at the time that counts; ``given``: the version the portal's log
+    has for the reader then; ``tampered``: the card's phone had applied the block before.
+    """
+
+    liability: Liability
+    counted: Counted
+    listing: Listing | None = None
+    given: int = 0
+    tampered: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether it was decided without a listing, by the time the record states."""
+        return self.listing is None and not self.counted.because
 
 
 type Counter = tuple[int, int]  # card and phone
@@ -142,9 +196,12 @@ type Counter = tuple[int, int]  # card and phone
 class History:
     """What was posted, listed and fetched before; grows with each record that posts."""
 
-    seen: dict[tuple[int, int], Seen] = field(default_factory=dict)  # credential, ATC
+    seen: dict[tuple[int, int], Seen] = field(default_factory=dict)  # by used ATC
     newest: dict[Counter, int] = field(default_factory=dict)  # the highest ATC posted
     latest: dict[Counter, Tap] = field(default_factory=dict)  # the sale with the highest
     sales: dict[tuple[Counter, int], Sale] = field(default_factory=dict)  # by ATC
     listings: dict[int, list[Listing]] = field(default_factory=dict)  # by card
-    fetched: dict[tuple[int, int, int], int] = field(default_factory=dict)  # reader, issuer, tap
+    fetched: dict[tuple[int, int, int], int] = field(default_factory=dict)  # reader, issuer, time
+    first_given: dict[tuple[int, int, int], int] = field(default_factory=dict)  # …, version → time
+    emptied: dict[int, int] = field(default_factory=dict)  # by batch: when the one before was made
+    agreed: dict[int, list[Terms]] = field(default_factory=dict)  # by merchant

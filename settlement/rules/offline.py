@@ -17,6 +17,7 @@ from settlement.rules.facts import (
     Sale,
     Seen,
     Taken,
+    Weighed,
 )
 from wallets.wire import OfflineRecord, RecordKind, Verification
 
@@ -58,6 +59,7 @@ class Verdict(NamedTuple):
     rollback: bool = False  # its ATC is below that of a sale before it
     sale: Sale | None = None  # a void's
     payment_id: int | None = None  # of the payment that was posted before
+    weighed: Weighed | None = None  # a sale's that posts: what the liability was decided by
 
 
 def judge(taken: Taken, history: History) -> Verdict:
@@ -66,18 +68,20 @@ def judge(taken: Taken, history: History) -> Verdict:
     if fault is not None:
         return Verdict(posted=False, reason=fault)
     genuine = genuine_of(taken)
-    seen = history.seen.get((genuine.credential.credential_id, genuine.record.atc))
+    seen = history.seen.get(genuine.used_atc)
     if seen is not None:
         return _again(genuine, seen, history)
     if genuine.record.kind is RecordKind.VOID:
         return _judge_void(genuine, history)
     if _over_profile(genuine):
         return Verdict(posted=False, reason=Reason.OVER_PROFILE)
+    weighed = liability.weigh(genuine, history)
     return Verdict(
         posted=True,
-        liability=liability.of(genuine, history),
+        liability=weighed.liability,
         gap=_gap(genuine, history),
         rollback=_rolled_back(genuine, history),
+        weighed=weighed,
     )
 
 
@@ -98,7 +102,7 @@ def judge_online(genuine: Genuine, history: History) -> Verdict:
     The profile limits what may be spent without the portal, and the blacklist tells readers what
     the portal knows: here the issuer is asked instead, so neither is looked at.
     """
-    seen = history.seen.get((genuine.credential.credential_id, genuine.record.atc))
+    seen = history.seen.get(genuine.used_atc)
     if seen is None:
         return Verdict(
             posted=True, gap=_gap(genuine, history), rollback=_rolled_back(genuine, history)
@@ -162,7 +166,7 @@ def _again(genuine: Genuine, seen: Seen, history: History) -> Verdict:
     """
     if seen.digest == genuine.taken.digest:
         return Verdict(posted=True, reason=Reason.ALREADY_POSTED, payment_id=seen.payment_id)
-    borne = liability.of(genuine, history)
+    borne = liability.weigh(genuine, history).liability
     if borne.bearer is Bearer.CARDHOLDER:
         borne = Liability(Bearer.ISSUER, Reason.DUPLICATE_ATC)
     return Verdict(

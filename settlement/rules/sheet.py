@@ -7,12 +7,15 @@ part of the history the next one is judged by, so n records in one batch end as 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cache
-from typing import NamedTuple
+from functools import cache, lru_cache
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from settlement.rules import fees
 from settlement.rules.facts import Genuine, History, Sale, Seen, Taken, Tap
 from settlement.rules.offline import Reason, Verdict, genuine_of, judge
+
+_QUARTER_S: Final = 15 * 60
 
 
 class Entry(NamedTuple):
@@ -71,9 +74,9 @@ def draw_up(
 def draw_up_one(
     *, genuine: Genuine, verdict: Verdict, history: History, fresh: tuple[int, str]
 ) -> Sheet:
-    """Return the sheet of one sale judged beforehand; ``fresh``: its payment's id and reference."""
+    """Return the sheet of one sale approved online; ``fresh``: its payment's id and reference."""
     sheet = Sheet()
-    sale = _post(sheet, genuine, verdict, history, iter([fresh]))
+    sale = _post(sheet, genuine, verdict, history, iter([fresh]), online=True)
     sheet.entries.append(Entry(genuine.taken, verdict, sale))
     return sheet
 
@@ -84,22 +87,25 @@ def _post(
     verdict: Verdict,
     history: History,
     fresh: Iterator[tuple[int, str]],
+    *,
+    online: bool = False,
 ) -> Sale:
-    sale = verdict.sale
+    sale, counter, atc = verdict.sale, genuine.counter, genuine.record.atc
     if sale is None:
         sale = _sale(genuine, verdict, *next(fresh))
-        history.sales[genuine.counter, genuine.record.atc] = sale
+        sale.fee_minor = _fee(genuine, history, online=online)
+        history.sales[counter, atc] = sale
         _note_latest(genuine, history)
         sheet.sales.append((genuine, sale))
     else:
         sale.voided = True
         sheet.voids.append(Void(genuine, sale))
-    atc, newest = genuine.record.atc, history.newest.get(genuine.counter, 0)
+    newest = history.newest.get(counter, 0)
     if atc < newest:
-        sheet.filling.add(genuine.counter)
-    history.newest[genuine.counter] = max(atc, newest)
+        sheet.filling.add(counter)
+    history.newest[counter] = max(atc, newest)
     seen = Seen(genuine.taken.digest, sale.payment_id)
-    history.seen[genuine.credential.credential_id, atc] = seen
+    history.seen[genuine.used_atc] = seen
     return sale
 
 
@@ -122,9 +128,26 @@ def _sale(genuine: Genuine, verdict: Verdict, payment_id: int, reference: str) -
     )
 
 
+def _fee(genuine: Genuine, history: History, *, online: bool) -> int:
+    record = genuine.record
+    return fees.fee_of(
+        history.agreed.get(genuine.taken.reader.merchant_id, ()),
+        amount_minor=record.amount,
+        currency=record.currency,
+        at=record.at,
+        online=online,
+    )
+
+
 def business_date(*, at: int, time_zone: str) -> date:
     """Return the day on which the merchant's wall clock stood at ``at`` (epoch seconds)."""
-    return datetime.fromtimestamp(at, UTC).astimezone(_zone(time_zone)).date()
+    return _day_of(at // _QUARTER_S, time_zone)
+
+
+# Every zone's offset is whole quarters of an hour, so midnight never falls within one.
+@lru_cache(maxsize=4096)
+def _day_of(quarter: int, time_zone: str) -> date:
+    return datetime.fromtimestamp(quarter * _QUARTER_S, UTC).astimezone(_zone(time_zone)).date()
 
 
 @cache

@@ -1,9 +1,12 @@
 """How payments and batches are told to the outside: in events, sockets, webhooks and the API."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 
+# A posting tells one time of itself thousands of times, and taps of the same few thousand seconds.
+@lru_cache(maxsize=8192)
 def time(at: datetime | None) -> str | None:
     """Return ``at`` as RFC 3339 in UTC with ``Z`` (protocol §1)."""
     return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -47,6 +47,11 @@ def live_rows(*, merchant: str, after: int, limit: int) -> list[Event]:
     return events.after(scope=merchant, seq=after, limit=limit)
 
 
+def floor_of_events(*, merchant: str) -> int:
+    """Return the number up to which the merchant's events may have been retired; 0 for none."""
+    return events.floor(scope=merchant)
+
+
 def as_told(payment: Payment) -> dict[str, Any]:
     """Return a payment as its events tell it, in its state of now (protocol §8)."""
     return told.payment(

@@ -6,7 +6,9 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from issuers.models import Issuer
+from merchants.models import Merchant
 from settlement.models import Dispute, ExceptionItem
+from settlement.models.batches import SEQUENCE_MISSING
 
 VIEWS: Final = ("open", "resolved", "all")
 _OPEN: Final = Q(resolved_at=None)
@@ -32,7 +34,8 @@ def exception_counts(*, issuer: str) -> dict[str, int]:
 def disputes_of(*, issuer: str, view: str) -> QuerySet[Dispute]:
     """Return the disputes over cards of the issuer with that reference; ``view`` of ``VIEWS``."""
     rows = Dispute.objects.filter(card__issuer__reference=issuer)
-    rows = rows.select_related("card__issuer", "merchant", "record__batch", "record__payment")
+    rows = rows.select_related("card__issuer", "merchant", "payment")
+    rows = rows.select_related("record__batch", "record__payment")
     return _in_view(rows.defer("record__batch__content"), view, _NOT_CLOSED)
 
 
@@ -51,6 +54,27 @@ def issuers_with_waiting(*, issuers: QuerySet[Issuer]) -> QuerySet[Issuer]:
     }
     subcounts = {name: Coalesce(Subquery(rows), 0) for name, rows in counted.items()}
     return issuers.annotate(**subcounts).order_by("name", "pk")
+
+
+def shops_with_gaps(*, merchants: QuerySet[Merchant]) -> QuerySet[Merchant]:
+    """Return those of ``merchants`` whose readers went on without a batch, with how many ``gaps``.
+
+    By name; a gap that was filled or explained is none.
+    """
+    waiting = ExceptionItem.objects.filter(
+        _OPEN, kind=SEQUENCE_MISSING, tenant=OuterRef("reference")
+    )
+    counted = waiting.order_by().values("tenant").annotate(n=Count("pk")).values("n")
+    return merchants.annotate(gaps=Subquery(counted)).filter(gaps__gt=0).order_by("name", "pk")
+
+
+def gaps_of(*, merchant: str) -> QuerySet[ExceptionItem]:
+    """Return the gaps in batches of its readers that nobody explained, newest first.
+
+    ``merchant``: its reference.
+    """
+    rows = ExceptionItem.objects.filter(_OPEN, kind=SEQUENCE_MISSING, tenant=merchant)
+    return rows.order_by("-pk")
 
 
 def _in_view[Row: (ExceptionItem, Dispute)](

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from django.db.models import Q
+
 from config.models import Event
 from settlement.models import (
     Batch,
@@ -130,5 +132,6 @@ def _exceptions(payment: Payment) -> Iterator[Entry]:
 
 
 def _disputes(payment: Payment) -> Iterator[Entry]:
-    for dispute in Dispute.objects.filter(record__payment=payment).order_by("pk"):
+    about = Q(payment=payment) | Q(record__payment=payment)
+    for dispute in Dispute.objects.filter(about).order_by("pk"):
         yield Disputed(at=dispute.opened_at, dispute=dispute)

@@ -14,10 +14,19 @@ from config.wire import b64
 from merchants.models import Merchant
 from settlement.models import Batch
 from settlement.rules import told
-from settlement.services.posting import post_waiting
+from settlement.services import missing
+from settlement.services.posting import post_all_waiting, post_waiting
 from settlement.services.uploads import BatchRefused, Upload, examine
 
-__all__ = ["BatchRefused", "Received", "Result", "post_waiting", "receive", "result_of"]
+__all__ = [
+    "BatchRefused",
+    "Received",
+    "Result",
+    "post_all_waiting",
+    "post_waiting",
+    "receive",
+    "result_of",
+]
 
 _FIRST: Final = bytes(32)  # what the first batch names as the digest of the one before
 
@@ -78,6 +87,7 @@ def receive(*, device: Device, content: bytes, at: datetime) -> Received:
         if before is None:
             refusal = upload.refusal or _break_in_chain(device, upload)
             batch = _store(device, upload, refusal, at)
+            missing.note(batch=batch, at=at)
         else:
             same = bytes(before.digest) == upload.digest
             refusal, batch = None if same else _conflict(before, at), before

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _WIRE_TYPE = {
     "varchar": "text",
     "bigint": "int8",
+    "boolean": "bool",
     "integer": "int4",
     "smallint": "int2",
     "timestamp with time zone": "timestamptz",

@@ -72,7 +72,7 @@ def _payment(genuine: Genuine, sale: Sale, at: datetime) -> tuple[object, ...]:
         "",
         sale.liability.bearer.value,
         sale.liability.cause,
-        0,
+        sale.fee_minor,
         sale.business_date,
         datetime.fromtimestamp(record.at, UTC),
         at,
@@ -83,10 +83,13 @@ def use_atcs(sheet: Sheet) -> None:
     """
     Take the ATCs of what posts, sales and voids, for ever.
 
+    Under the first credential the card had on the phone: an ATC serves one certificate only, so a
+    copy of a phone gains nothing by a renewal.
+
     :raises IntegrityError: another posting took one of them after the history was read
     """
     rows = [
-        (genuine.credential.credential_id, genuine.record.atc, genuine.taken.digest, payment_id)
+        (*genuine.used_atc, genuine.taken.digest, payment_id)
         for genuine, payment_id in sheet.posted
     ]
     copying.insert(

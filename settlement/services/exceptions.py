@@ -2,18 +2,23 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any, Final
 
 from django.db import connection
 
 from settlement.models import ExceptionItem
-from settlement.models.batches import ATC_GAP, ATC_ROLLBACK
-from settlement.rules.facts import Bearer
+from settlement.models.batches import ATC_GAP, ATC_ROLLBACK, RECORD_BACKDATED, TAMPERING
+from settlement.rules.facts import Bearer, Genuine, Weighed
+from settlement.rules.offline import genuine_of
 from settlement.rules.sheet import Entry, Sheet
 from settlement.services import copying
 
+_BACKDATED_S: Final = 5 * 60  # less is two clocks apart
+
 
 def open_for(sheet: Sheet, *, at: datetime) -> None:
-    """Open one per ATC gap or rollback, and per payment the cardholder does not bear.
+    """Open one per ATC gap or rollback, per time the portal did not believe, and per payment the
+    cardholder does not bear, with all it was decided by.
 
     All of them stand in the queue of the card's issuer.
     """
@@ -29,14 +34,40 @@ def open_for(sheet: Sheet, *, at: datetime) -> None:
     )
 
 
-def _kinds(entry: Entry) -> Iterator[tuple[str, dict[str, int]]]:
-    gap, liability = entry.verdict.gap, entry.verdict.liability
+def _kinds(entry: Entry) -> Iterator[tuple[str, dict[str, Any]]]:
+    verdict = entry.verdict
+    gap, weighed = verdict.gap, verdict.weighed
     if gap is not None:
         yield ATC_GAP, {"first": gap.first, "last": gap.last}
-    if entry.verdict.rollback and entry.taken.record is not None:
+    if verdict.rollback and entry.taken.record is not None:
         yield ATC_ROLLBACK, {"atc": entry.taken.record.atc}
-    if liability.bearer is not Bearer.CARDHOLDER and entry.verdict.sale is None:
-        yield liability.cause, {"claimed_version": entry.taken.claimed_version}
+    if weighed is None or weighed.is_plain:
+        return
+    genuine = genuine_of(entry.taken)
+    if weighed.counted.at - genuine.record.at > _BACKDATED_S:
+        yield RECORD_BACKDATED, _times(genuine, weighed)
+    if weighed.liability.bearer is not Bearer.CARDHOLDER:
+        yield weighed.liability.cause, _grounds(genuine, weighed)
+    if weighed.tampered and weighed.liability.cause != TAMPERING:
+        yield TAMPERING, _grounds(genuine, weighed)
+
+
+def _times(genuine: Genuine, weighed: Weighed) -> dict[str, Any]:
+    """Return the tap's time as recorded and as it counts, in epoch seconds."""
+    said = {"tapped_at": genuine.record.at, "counted_at": weighed.counted.at}
+    return said | {"because": weighed.counted.because}
+
+
+def _grounds(genuine: Genuine, weighed: Weighed) -> dict[str, Any]:
+    """Return what the liability was decided by; times in epoch seconds, versions of the list."""
+    assert weighed.listing is not None, "only a listed card's sale is not the cardholder's"
+    added_in, _removed = weighed.listing.versions.get(genuine.credential.list_number, (None, None))
+    return _times(genuine, weighed) | {
+        "listed_at": int(weighed.listing.listed_at),
+        "added_in": added_in,
+        "claimed_version": genuine.taken.claimed_version,
+        "given_version": weighed.given,
+    }
 
 
 def close_filled(sheet: Sheet, *, at: datetime) -> None:

@@ -154,7 +154,8 @@ def check() -> list[str]:
     Return what is wrong with the ledger, one line each; an empty list means it holds.
 
     Debits equal credits per currency; each posting holds what it says; each card account's position
-    as the issuer keeps it equals its ledger account.
+    as the issuer keeps it equals its ledger account, and so do its debts; none has less than
+    nothing available.
     """
     with connection.cursor() as cursor:
         cursor.execute(_CHECK)
@@ -187,6 +188,20 @@ SELECT format('account %s: position %s, ledger %s', c.reference, c.balance_minor
                FROM sums s JOIN settlement_ledgeraccount a ON a.id = s.account
               WHERE a.kind = 'CARDHOLDER' GROUP BY a.owner) l ON l.owner = c.reference
  WHERE c.balance_minor <> COALESCE(l.minor, 0)
+UNION ALL
+SELECT format('account %s: debts %s, ledger %s', COALESCE(d.owner, l.owner), d.minor, l.minor)
+  FROM (SELECT c.reference AS owner, sum(d.amount_minor - d.collected_minor) AS minor
+          FROM issuers_debt d JOIN issuers_account c ON c.id = d.account_id
+         GROUP BY c.reference) d
+  FULL JOIN (SELECT a.owner, -sum(s.minor) AS minor
+               FROM sums s JOIN settlement_ledgeraccount a ON a.id = s.account
+              WHERE a.kind = 'RECEIVABLE' GROUP BY a.owner) l ON l.owner = d.owner
+ WHERE COALESCE(d.minor, 0) <> COALESCE(l.minor, 0)
+UNION ALL
+SELECT format('account %s: %s available', reference,
+              limit_minor + balance_minor - held_minor - offline_reserve_minor)
+  FROM issuers_account
+ WHERE limit_minor + balance_minor - held_minor - offline_reserve_minor < 0
 """
 
 

@@ -4,28 +4,34 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 
-from issuers.services import accounts, counters
-from issuers.services.accounts import OfflineChange
-from issuers.services.counters import Posted
+from issuers.services import accounts
+from issuers.services.accounts import OfflineChange, Posted
 from settlement.models import LedgerAccount, Transfer
 from settlement.rules.facts import Bearer, Genuine, Sale
 from settlement.rules.sheet import Sheet
-from settlement.services import ledger
+from settlement.services import debts, ledger
 from settlement.services.ledger import Draft, Key
 
 _Kind = LedgerAccount.Kind
 _BORNE = {
-    Bearer.CARDHOLDER: Transfer.Code.OFFLINE_SALE,
-    Bearer.ISSUER: Transfer.Code.ISSUER_BEARS,
-    Bearer.MERCHANT: Transfer.Code.MERCHANT_BEARS,
+    Bearer.CARDHOLDER: Transfer.Code.OFFLINE_SALE.value,
+    Bearer.ISSUER: Transfer.Code.ISSUER_BEARS.value,
+    Bearer.MERCHANT: Transfer.Code.MERCHANT_BEARS.value,
 }
+_PAYER = {
+    Bearer.CARDHOLDER: _Kind.CARDHOLDER.value,
+    Bearer.ISSUER: _Kind.ISSUER_LOSS.value,
+    Bearer.MERCHANT: _Kind.MERCHANT_LOSS.value,
+}
+_PAYEE, _VOID = _Kind.MERCHANT.value, Transfer.Code.OFFLINE_VOID.value
 
 
 def post(sheet: Sheet, *, at: datetime) -> None:
     """Move the card accounts' positions, whatever they hold, and post the transfers."""
-    accounts.post_offline(changes=list(_changes(sheet)))
-    counters.count(records=list(_posted(sheet)), at=at)
-    ledger.post_many(kind="offline_batches", transfers=list(_drafts(sheet)), at=at)
+    changes, records = list(_changes(sheet)), list(_posted(sheet))
+    owed = accounts.post_offline(changes=changes, records=records, at=at)
+    transfers = [*_drafts(sheet), *debts.opened(owed)]
+    ledger.post_many(kind="offline_batches", transfers=transfers, at=at)
 
 
 def post_taken(sheet: Sheet, *, at: datetime) -> None:
@@ -74,18 +80,13 @@ def _drafts(sheet: Sheet) -> Iterator[Draft]:
         yield Draft(code, payer, payee, sale.amount_minor, sale.payment_id)
     for genuine, sale in sheet.voids:
         payer, payee = _legs(genuine, sale)
-        code = Transfer.Code.OFFLINE_VOID
-        yield Draft(code, payee, payer, sale.amount_minor, sale.payment_id)
+        yield Draft(_VOID, payee, payer, sale.amount_minor, sale.payment_id)
 
 
 def _legs(genuine: Genuine, sale: Sale) -> tuple[Key, Key]:
     """Return who pays and who is paid: a loss is its bearer's, the shop is always paid."""
-    merchant = genuine.taken.reader.merchant
-    match sale.liability.bearer:
-        case Bearer.CARDHOLDER:
-            payer = Key(_Kind.CARDHOLDER.value, genuine.card.account, sale.currency)
-        case Bearer.ISSUER:
-            payer = Key(_Kind.ISSUER_LOSS.value, genuine.card.issuer, sale.currency)
-        case Bearer.MERCHANT:
-            payer = Key(_Kind.MERCHANT_LOSS.value, merchant, sale.currency)
-    return payer, Key(_Kind.MERCHANT.value, merchant, sale.currency)
+    bearer, card = sale.liability.bearer, genuine.card
+    owner = merchant = genuine.taken.reader.merchant
+    if bearer is not Bearer.MERCHANT:
+        owner = card.account if bearer is Bearer.CARDHOLDER else card.issuer
+    return Key(_PAYER[bearer], owner, sale.currency), Key(_PAYEE, merchant, sale.currency)

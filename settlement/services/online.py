@@ -1,8 +1,10 @@
 """A tap approved online (protocol §5): judged as its batch record would be, and posted at once."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from time import monotonic
 from typing import Final
 
 from django.db import IntegrityError, transaction
@@ -14,7 +16,7 @@ from config.wire import b64, cose, numbers
 from config.wire.errors import WireError
 from issuers.models import Card, Credential
 from issuers.services import authorise as issuer
-from issuers.services import counters
+from issuers.services import blacklist, counters
 from issuers.services.authorise import Declined, DeclineReason
 from settlement.models import Payment
 from settlement.rules.facts import Genuine, History, Taken
@@ -23,6 +25,8 @@ from settlement.rules.sheet import Sheet, draw_up_one
 from settlement.services import (
     copying,
     days,
+    debts,
+    disputes,
     entries,
     evidence,
     exceptions,
@@ -84,6 +88,10 @@ class TapDuplicate(TapRefused):
     code = "duplicate_atc"
     title = "The card's counter was used for another payment"
 
+    def __init__(self, payment_id: int | None) -> None:
+        super().__init__()
+        self.payment_id = payment_id  # what stands under the ATC
+
 
 _REFUSALS: Final[dict[Reason, type[TapRefused]]] = {
     Reason.UNKNOWN_CARD: TapOfUnknownCard,
@@ -104,21 +112,45 @@ class Answer:
     decline_reason: str = ""
 
 
-def authorise(*, device: Device, record: bytes, certificate: bytes, at: datetime) -> Answer:
+def authorise(
+    *,
+    device: Device,
+    record: bytes,
+    certificate: bytes,
+    at: datetime,
+    clock: Callable[[], float] = monotonic,
+) -> Answer:
     """
     Ask the issuer about the tap that ``device`` took, and post it if the answer is yes.
 
     ``record`` and ``certificate``: COSE_Sign1 bytes as the phone gave them. The same tap again
-    hears the same answer and changes nothing; its record in a later batch posts nothing. An
-    approval resets the phone's counters by the next command.
+    hears the same answer and changes nothing; its record in a later batch posts nothing. What the
+    card's account owes is collected first; another payload under a used ATC is disputed, which
+    lists the card. An approval resets the phone's counters by the next command. ``at``: when the
+    request came; ``clock``: seconds that only rise, by which the payment keeps when it was decided
+    on.
 
     :raises TapRefused: the record is not this card's sale at this reader, or its ATC is used
     """
+    began = clock()
+
+    def decided() -> datetime:
+        return at + timedelta(seconds=clock() - began)
+
     genuine = _open(device, record, certificate, at)
+    debts.collect(account_ids=[genuine.card.account_id], at=at)
     try:
-        return _answer(genuine, at)
+        return _answer_once(genuine, at, decided)
+    except TapDuplicate as refusal:
+        disputes.open_tap(genuine=genuine, record=record, payment_id=refusal.payment_id, at=at)
+        raise
+
+
+def _answer_once(genuine: Genuine, at: datetime, decided: Callable[[], datetime]) -> Answer:
+    try:
+        return _answer(genuine, at, decided)
     except IntegrityError:
-        return _answer(genuine, at)  # a batch took the ATC meanwhile: now history shows it
+        return _answer(genuine, at, decided)  # a batch took the ATC meanwhile: now history shows it
 
 
 def _open(device: Device, record: bytes, certificate: bytes, at: datetime) -> Genuine:
@@ -149,7 +181,7 @@ def _is_the_certificate(taken: Taken, certificate: bytes) -> bool:
 
 
 @transaction.atomic
-def _answer(genuine: Genuine, at: datetime) -> Answer:
+def _answer(genuine: Genuine, at: datetime, decided: Callable[[], datetime]) -> Answer:
     # Not FOR SHARE, as the issuer's decision would do: the reset raises the card's version, and
     # two taps that share the row would each wait for the other.
     card = Card.objects.select_for_update(no_key=True).get(pk=genuine.card.card_id)
@@ -158,10 +190,13 @@ def _answer(genuine: Genuine, at: datetime) -> Answer:
     if verdict.reason == Reason.ALREADY_POSTED:
         return _said_before(verdict)
     if not verdict.posted:
-        raise TapDuplicate
+        raise TapDuplicate(verdict.payment_id)
     word = issuer.declined_before(document=_document(genuine))
     if word is None:
-        word = _post(genuine, card, verdict, past, at)
+        sheet = _draw_up(genuine, verdict, past)
+        word = _post(sheet, genuine, card, at)
+        if word is None:
+            _keep_decided(sheet, decided())
     if isinstance(word, Declined):
         return Answer(state="DECLINED", decline_reason=word.reason.value)
     return Answer(state="APPROVED", approval_code=genuine.taken.approval_code)
@@ -178,21 +213,23 @@ def _document(genuine: Genuine) -> str:
     return b64.encode(genuine.taken.digest)
 
 
-def _post(
-    genuine: Genuine, card: Card, verdict: Verdict, past: History, at: datetime
-) -> Declined | None:
+def _keep_decided(sheet: Sheet, decided: datetime) -> None:
+    ((_genuine, sale),) = sheet.sales
+    Payment.objects.filter(pk=sale.payment_id).update(decided_at=decided)
+
+
+def _post(sheet: Sheet, genuine: Genuine, card: Card, at: datetime) -> Declined | None:
     """Post the sale unless the issuer says no, which is kept instead.
 
     The ATC is taken before the account, as postings of batches do; a no gives it back.
     """
-    sheet = _draw_up(genuine, verdict, past)
     with transaction.atomic():
         entries.insert_payments(sheet, at=at)
         entries.use_atcs(sheet)
         word = _ask_issuer(genuine, card, at)
         if word is None:
             _write(sheet, at)
-            _reset_counters(genuine, at)
+            _reset_counters(genuine, card, at)
         else:
             transaction.set_rollback(True)
     if word is not None:
@@ -203,6 +240,7 @@ def _post(
             currency=genuine.record.currency,
             reason=word.reason,
             at=at,
+            phone_id=genuine.credential.phone_id,
         )
     return word
 
@@ -218,12 +256,15 @@ def _ask_issuer(genuine: Genuine, card: Card, at: datetime) -> Declined | None:
     record, credential = genuine.record, genuine.credential
     if record.at >= credential.expires:
         return Declined(reason=DeclineReason.ISSUER_REFUSED)
+    if blacklist.is_listed(issuer_id=genuine.card.issuer_id, number=credential.list_number):
+        return Declined(reason=DeclineReason.CARD_BLOCKED)
     word = issuer.authorise(
         card=card,
         document=_document(genuine),
         amount_minor=record.amount,
         currency=record.currency,
         at=at,
+        phone_id=credential.phone_id,
     )
     return word if isinstance(word, Declined) else None
 
@@ -237,15 +278,22 @@ def _write(sheet: Sheet, at: datetime) -> None:
     offline_events.write_payments(sheet=sheet, at=at)
 
 
-def _reset_counters(genuine: Genuine, at: datetime) -> None:
-    """Give the phone back all it counted up to this tap, which the portal now knows of."""
+def _reset_counters(genuine: Genuine, card: Card, at: datetime) -> None:
+    """Give the phone back all it counted up to this tap, which the portal now knows of.
+
+    What it counted and the portal has no record of yet, posted or declined, stays reserved.
+    """
     record = genuine.record
     credential = Credential.objects.get(pk=genuine.credential.credential_id)
     uses, amount_minor = counters.on_the_way(credential=credential, version=record.ota_version)
+    declined_minor = issuer.declined_since_approval(
+        card=card, phone_id=credential.device_id, document=_document(genuine)
+    )
     counters.reset(
         credential=credential,
         up_to_atc=record.atc,
         uses=max(0, record.uses - uses),
         amount_minor=max(0, record.cumulative - amount_minor),
+        known_minor=record.amount + declined_minor,
         at=at,
     )

@@ -1,16 +1,20 @@
 """Posting: the waiting batches of many readers become one entry into the books."""
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Final
 
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, OuterRef, Q
 
-from config import references
+from config import garbage, references
 from config.models import Alert
-from issuers.services import counters
+from issuers.services import counters, debts
 from settlement.models import Batch, Payment
 from settlement.rules.offline import genuine_of
 from settlement.rules.sheet import Sheet, draw_up
@@ -27,10 +31,11 @@ from settlement.services import (
 )
 from settlement.services.evidence import Evidence
 
-_LEASE_S: Final = 20  # a killed worker's batches wait that long, then twice as long, …
 _DOUBLINGS_MAX: Final = 5
 _STUCK_AFTER: Final = 5
 _RACES_MAX: Final = 3
+_TURN_S: Final = 0.0002
+_POSTERS_LOCK: Final = 0x50_6F_73  # one posting at a time: see the decision
 
 
 def post_waiting(*, limit: int, at: datetime) -> int:
@@ -42,13 +47,91 @@ def post_waiting(*, limit: int, at: datetime) -> int:
     is tried alone, later and later, so it holds up nothing but its own reader. Cards of disputes
     are put on the blacklist last, and counters are reset where the programme wants it at posting.
     """
-    claimed = _claim(limit=limit, at=at) or _claim_again(at=at)
-    posted = post(batches=evidence.gather(batch_ids=claimed), at=at) if claimed else 0
-    disputes.list_cards(at=at)
-    counters.reset_posted(at=at)
+    proven = _take_on(limit=limit, at=at)
+    posted = post(batches=proven, at=at) if proven else 0
+    _follow_up(at=at)
     return posted
 
 
+def post_all_waiting(*, limit: int, clock: Callable[[], datetime], until: datetime) -> int:
+    """
+    Post what waits, ``limit`` batches at a time, and return how many that were.
+
+    While one set is posted, which is mostly the database's work, a thread beside this one takes on
+    the next and verifies it. No set is taken on after ``until``, so that no worker holds batches it
+    will not post; one taken on and not posted, for an error came first, is given back.
+    """
+    posted = 0
+    with ThreadPoolExecutor(max_workers=1) as beside, _quick_turns():
+        coming = beside.submit(_take_on, limit=limit, at=clock())
+        try:
+            while proven := coming.result():
+                coming = _next_set(beside, limit, clock(), until, after=proven)
+                posted += post(batches=proven, at=clock())
+                _follow_up(at=clock())
+        except BaseException:
+            _give_back(coming)
+            raise
+        finally:
+            beside.submit(_close_connection).result()
+    _follow_up(at=clock())
+    return posted
+
+
+def _close_connection() -> None:
+    connection.close()  # that of the thread which runs this
+
+
+def _next_set(
+    beside: ThreadPoolExecutor,
+    limit: int,
+    at: datetime,
+    until: datetime,
+    *,
+    after: Sequence[Evidence],
+) -> Future[list[Evidence]]:
+    if at < until:
+        before = [batch.batch_id for batch in after]
+        return beside.submit(_take_on, limit=limit, at=at, before=before)
+    nothing: Future[list[Evidence]] = Future()
+    nothing.set_result([])
+    return nothing
+
+
+def _give_back(coming: Future[list[Evidence]]) -> None:
+    """Let another worker have what was taken on and will not be posted here."""
+    if coming.exception() is None:
+        taken = [batch.batch_id for batch in coming.result()]
+        with connection.cursor() as cursor:
+            cursor.execute(_GIVE_BACK, [taken])
+
+
+@contextmanager
+def _quick_turns() -> Iterator[None]:
+    """Let threads take turns often: the one that posts must not wait 5 ms after each statement."""
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual_s)
+
+
+def _take_on(*, limit: int, at: datetime, before: Sequence[int] = ()) -> list[Evidence]:
+    """Claim batches and verify them; ``before``: those this worker is sure to post first."""
+    claimed = _claim(limit=limit, at=at, before=before)
+    if not claimed and not before:
+        claimed = _claim_again(at=at)
+    return evidence.gather(batch_ids=claimed) if claimed else []
+
+
+def _follow_up(*, at: datetime) -> None:
+    disputes.list_cards(at=at)
+    debts.list_cards(at=at)
+    counters.reset_posted(at=at)
+
+
+@garbage.left_alone()
 def post(*, batches: Sequence[Evidence], at: datetime) -> int:
     """
     Post these batches in one transaction of a fixed number of statements; return how many.
@@ -67,6 +150,7 @@ def post(*, batches: Sequence[Evidence], at: datetime) -> int:
 
 @transaction.atomic
 def _post(batches: Sequence[Evidence], at: datetime) -> int:
+    _wait_for_turn()
     free = _lock(batch.batch_id for batch in batches)
     mine = [batch for batch in batches if batch.batch_id in free]
     if not mine:
@@ -76,11 +160,19 @@ def _post(batches: Sequence[Evidence], at: datetime) -> int:
     return len(mine)
 
 
+def _wait_for_turn() -> None:
+    """Post one at a time: batches of the same cards at once would wait for each other, and find
+    gaps that the other is about to fill.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_POSTERS_LOCK])
+
+
 def _judge(batches: Sequence[Evidence]) -> Sheet:
     records = list(chain.from_iterable(batch.records for batch in batches))
     genuine = [genuine_of(taken) for taken in records if taken.genuine and taken.card]
     ids = copying.reserve_ids(model=Payment, count=len(genuine))
-    fresh = ((pk, references.new("PAY")) for pk in ids)
+    fresh = zip(ids, references.many("PAY", len(ids)), strict=True)
     return draw_up(records=records, history=history.load(genuine), fresh=fresh)
 
 
@@ -126,7 +218,7 @@ SELECT mine.id FROM settlement_batch mine
  WHERE mine.id = ANY(%s) AND EXISTS (
      SELECT FROM settlement_batch before
       WHERE before.device_id = mine.device_id AND before.sequence < mine.sequence
-        AND before.state = 'RECEIVED' AND before.id <> ALL(%s))
+        AND before.state = 'RECEIVED' AND before.id <> ALL(%s::bigint[]))
 """
 _GIVE_BACK = """
 UPDATE settlement_batch SET leased_until = NULL, attempts = GREATEST(attempts - 1, 0)
@@ -134,10 +226,14 @@ UPDATE settlement_batch SET leased_until = NULL, attempts = GREATEST(attempts - 
 """
 
 
-def _claim(*, limit: int, at: datetime) -> list[int]:
-    """Take on batches that no worker has tried, and whose reader's earlier ones are not stuck."""
+def _claim(*, limit: int, at: datetime, before: Sequence[int] = ()) -> list[int]:
+    """Take on batches that no worker has tried, and whose reader's earlier ones are not stuck.
+
+    Those of ``before`` are not: the caller posts them first.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [limit, at + timedelta(seconds=_LEASE_S)])
+        leased_until = at + timedelta(seconds=settings.POSTING_LEASE_S)
+        cursor.execute(_CLAIM, [list(before), limit, leased_until])
         return sorted(pk for (pk,) in cursor.fetchall())
 
 
@@ -147,7 +243,8 @@ WITH fresh AS (
      WHERE state = 'RECEIVED' AND attempts = 0 AND NOT EXISTS (
          SELECT FROM settlement_batch before
           WHERE before.device_id = b.device_id AND before.sequence < b.sequence
-            AND before.state = 'RECEIVED' AND before.attempts > 0)
+            AND before.state = 'RECEIVED' AND before.attempts > 0
+            AND before.id <> ALL(%s::bigint[]))
      ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
 )
 UPDATE settlement_batch b SET attempts = 1, leased_until = %s FROM fresh WHERE b.id = fresh.id
@@ -165,7 +262,8 @@ def _claim_again(*, at: datetime) -> list[int]:
     batch = tried.select_for_update(skip_locked=True, of=("self",)).first()
     if batch is None:
         return []
-    wait_s = _LEASE_S * 2 ** min(batch.attempts, _DOUBLINGS_MAX)
+    # A killed worker's batches wait for one lease, then twice as long, …
+    wait_s = settings.POSTING_LEASE_S * 2 ** min(batch.attempts, _DOUBLINGS_MAX)
     Batch.objects.filter(pk=batch.pk).update(
         attempts=batch.attempts + 1, leased_until=at + timedelta(seconds=wait_s)
     )

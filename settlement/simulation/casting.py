@@ -1,5 +1,6 @@
 """Parties made for one run: customers with funded cards, their phones, and a shop's readers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,9 +18,8 @@ from config.wire.keys import SigningKey
 from issuers.models import Card, Programme
 from settlement.services import demo, openings
 from settlement.services.demo import Product, Seeded
-from settlement.simulation.children import Answer, Child
-from settlement.simulation.device import Connection
-from settlement.simulation.plan import Plan
+from settlement.simulation.children import Answer, Party
+from settlement.simulation.device import Connection, World
 from settlement.simulation.troupe import Troupe
 from wallets.services import customers
 
@@ -49,6 +49,7 @@ class Cast:
     cards: list[list[str]]
     currency: str
     issuer: str
+    merchant: str
     phones: list[str] = field(default_factory=list)
     readers: list[str] = field(default_factory=list)
     tills: list[str] = field(default_factory=list)
@@ -73,8 +74,18 @@ def look_for_portal() -> None:
         raise PortalAway(f"{settings.ORIGIN} does not answer.") from lost
 
 
-def hire(*, plan: Plan, troupe: Troupe, actor: Actor, at: datetime) -> Cast:
+def hire(
+    *,
+    seed: int,
+    cards: Sequence[int],
+    tills: int,
+    troupe: Troupe,
+    actor: Actor,
+    at: datetime,
+) -> Cast:
     """Make new customers with new cards, enrol their phones and the readers, put the cards on.
+
+    ``cards``: how many each phone gets.
 
     Nothing of an earlier run plays a part, so the end follows from the seed alone. All devices talk
     to the portal at ``settings.ORIGIN`` over HTTP, as outsiders do.
@@ -84,26 +95,31 @@ def hire(*, plan: Plan, troupe: Troupe, actor: Actor, at: datetime) -> Cast:
     """
     stage = demo.seed(at=at)
     owners = []
-    cards: list[list[str]] = []
-    for phone, count in enumerate(plan.cards):
-        owner = customers.add(name=f"Simulation {plan.seed}, phone {phone}", actor=actor, at=at)
+    issued: list[list[str]] = []
+    for phone, count in enumerate(cards):
+        owner = customers.add(name=f"Simulation {seed}, phone {phone}", actor=actor, at=at)
         owners.append(owner.reference)
-        cards.append(
+        issued.append(
             [
                 issue(stage=stage, owner=owner.reference, nth=phone + nth, actor=actor, at=at)
                 for nth in range(count)
             ]
         )
-    cast = Cast(cards=cards, currency=stage.bakery.currency, issuer=stage.issuer.reference)
+    cast = Cast(
+        cards=issued,
+        currency=stage.bakery.currency,
+        issuer=stage.issuer.reference,
+        merchant=stage.bakery.reference,
+    )
     for phone, owner_reference in enumerate(owners):
         told = enrol_phone(troupe, phone=phone, owner=owner_reference, actor=actor)
         cast.phones.append(told["device"])
-        for card in cards[phone]:
+        for card in issued[phone]:
             agreed(troupe.phones.ask("certify", phone=phone, card=card, at=_now()))
     for number, reader in enumerate(troupe.readers):
         told = enrol_reader(reader, stage=stage, number=number, actor=actor)
         cast.readers.append(told["device"])
-    cast.tills.extend(_enrol_till(stage, number, actor) for number in range(plan.tills))
+    cast.tills.extend(_enrol_till(stage, number, actor) for number in range(tills))
     return cast
 
 
@@ -128,7 +144,7 @@ def enrol_phone(troupe: Troupe, *, phone: int, owner: str, actor: Actor) -> Answ
     return agreed(troupe.phones.ask("enrol", phone=phone, code=code, name=name, at=_now()))
 
 
-def enrol_reader(reader: Child, *, stage: Seeded, number: int, actor: Actor) -> Answer:
+def enrol_reader(reader: Party, *, stage: Seeded, number: int, actor: Actor) -> Answer:
     """Enrol a reader in one of the bakery's stores, in turn, and give it the lists."""
     stores = list(stage.bakery.stores.filter(closed_at=None).order_by("pk"))
     store = stores[number % len(stores)].reference
@@ -161,7 +177,7 @@ def agreed(answer: Answer) -> Answer:
 def _enrol_till(stage: Seeded, number: int, actor: Actor) -> str:
     """Enrol a terminal. It has nothing to sell through before payments by T-ID are served."""
     key = SigningKey.generate()
-    connection = Connection(origin=settings.ORIGIN)
+    connection = Connection(world=World(origin=settings.ORIGIN))
     code = _code(DeviceKind.TERMINAL, stage.bakery.reference, actor)
     try:
         with connection.lock:

@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import Future
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from django.conf import settings
 
@@ -21,6 +21,21 @@ type Answer = dict[str, Any]
 
 class ChildLost(Exception):
     """A device process ended, or fell silent, while an order waited for its answer."""
+
+
+class Party(Protocol):
+    """A device, or several, that carries out orders."""
+
+    name: str
+
+    def ask(self, op: str, **words: Any) -> Answer:
+        """Give an order and return its answer."""
+
+    def dismiss(self) -> None:
+        """Let it end."""
+
+    def wait(self) -> None:
+        """Wait until it has ended."""
 
 
 class Child:

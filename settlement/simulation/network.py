@@ -10,6 +10,7 @@ from typing import Final
 import httpx
 
 _TIMEOUT_S: Final = 5.0
+_UPLOAD: Final = "/reader/batches"
 
 
 class Cut(IntEnum):
@@ -20,13 +21,13 @@ class Cut(IntEnum):
 
 
 class Network(httpx.BaseTransport):
-    """HTTP to the portal. ``away`` takes it down; ``cut`` interrupts the next request with a body.
+    """HTTP to the portal. ``away`` takes it down; ``cut`` interrupts the next upload of a batch.
 
     While the wire is waited for, the device's lock is let go: a reader takes taps while it uploads.
     """
 
-    def __init__(self, *, lock: threading.Lock) -> None:
-        self._inner = httpx.HTTPTransport()
+    def __init__(self, *, lock: threading.Lock, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
         self._lock = lock
         self.away = False
         self.cut: Cut | None = None
@@ -36,17 +37,27 @@ class Network(httpx.BaseTransport):
         if self.away:
             raise httpx.ConnectError("This device has no network.", request=request)
         cut = None
-        if request.content:
+        if request.method == "POST" and request.url.path.endswith(_UPLOAD):
             cut, self.cut = self.cut, None
         with released(self._lock):
             if cut is Cut.BODY:
-                _send_half(request)
+                self._send_half(request)
                 raise httpx.WriteError("The connection broke.", request=request)
             response = self._inner.handle_request(request)
         if cut is Cut.ANSWER:
             response.close()
             raise httpx.ReadError("The connection broke.", request=request)
         return response
+
+    def _send_half(self, request: httpx.Request) -> None:
+        if isinstance(self._inner, httpx.HTTPTransport):
+            _break_off(request)
+            return
+        half = request.content[: len(request.content) // 2]
+        headers = {**request.headers, "content-length": str(len(half))}
+        self._inner.handle_request(
+            httpx.Request(request.method, request.url, headers=headers, content=half)
+        ).close()
 
     def close(self) -> None:
         """Close the connections kept open."""
@@ -68,7 +79,7 @@ def released(lock: threading.Lock) -> Iterator[None]:
         lock.acquire()
 
 
-def _send_half(request: httpx.Request) -> None:
+def _break_off(request: httpx.Request) -> None:
     """Send headers that promise the whole body, and half of it."""
     target = request.url.raw_path.decode()
     head = [f"{request.method} {target} HTTP/1.1"]

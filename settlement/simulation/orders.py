@@ -32,7 +32,7 @@ def serve(*, orders: Mapping[str, Order], threads: int) -> None:
 
     def carry_out(line: str) -> None:
         order = json.loads(line)
-        answer = _answer(orders[order["op"]], order["words"])
+        answer = answered(orders[order["op"]], order["words"])
         with out:
             sys.stdout.write(json.dumps({"number": order["number"], "answer": answer}) + "\n")
             sys.stdout.flush()
@@ -42,7 +42,8 @@ def serve(*, orders: Mapping[str, Order], threads: int) -> None:
             pool.submit(carry_out, line).add_done_callback(_end_on_bug)
 
 
-def _answer(order: Order, words: Mapping[str, Any]) -> Answer:
+def answered(order: Order, words: Mapping[str, Any]) -> Answer:
+    """Carry out one order; what the portal refuses or does not answer is an ``error``."""
     try:
         return order(**words)
     except PortalUnreachable as lost:

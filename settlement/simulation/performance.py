@@ -14,55 +14,55 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from config.audit import Actor
-from config.wire import b64
-from issuers.models import Credential
 from issuers.selectors import card_of
 from issuers.services import blacklist
 from settlement.simulation.casting import Cast, agreed
-from settlement.simulation.children import Answer
+from settlement.simulation.children import Answer, Party
+from settlement.simulation.conditions import Conditions
+from settlement.simulation.consumer import Consumer
+from settlement.simulation.ending import Ending
 from settlement.simulation.journal import Journal
-from settlement.simulation.plan import AT_UPLOAD, Act, Fault, FaultKind, Plan, Tap
+from settlement.simulation.plan import AT_UPLOAD, Act, FaultKind, Plan, Tap
 from settlement.simulation.troupe import Troupe
 from settlement.simulation.uploads import EMPTY
 
 _PATIENCE_S: Final = 60.0
+_NEVER: Final = -1  # a round in which no fault is at work
+_USUAL: Final[dict[str, dict[str, Any]]] = {"network": {"away": False}, "skew": {"seconds": 0}}
 _NO_ROOM: Final = frozenset({"uses_exhausted", "cumulative_exceeded"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """A card on the list: which credentials (serials), from which version until before which."""
-
-    card: str
-    serials: frozenset[str]
-    added_in: int
-    removed_in: int | None
 
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """What came of a plan: by tap number how it ended, and what went wrong on purpose."""
+    """What came of a plan: by tap number how it ended."""
 
     taps: dict[int, Answer] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-    listings: list[Listing] = field(default_factory=list)
-    changed_answers: int = 0  # a batch sent again whose result was another
 
 
 class Performance:
     """A plan, the troupe that plays it, and its state between rounds."""
 
     def __init__(
-        self, *, plan: Plan, cast: Cast, troupe: Troupe, journal: Journal, actor: Actor
+        self,
+        *,
+        plan: Plan,
+        cast: Cast,
+        troupe: Troupe,
+        journal: Journal,
+        actor: Actor,
+        consumer: Consumer,
     ) -> None:
         self._plan = plan
         self._cast = cast
         self._troupe = troupe
         self._journal = journal
         self._actor = actor
+        self._consumer = consumer
         self._outcome = Outcome()
         self._to_renew: set[tuple[int, int]] = set()
         self._sent: dict[int, Future[Answer]] = {}
+        self._conditions = Conditions(plan)
+        self._set_to: dict[tuple[object, ...], dict[str, Any]] = {}
         self._start = int(time.time()) + 1
 
     def play(self) -> Outcome:
@@ -73,12 +73,13 @@ class Performance:
         """
         for number in range(self._plan.rounds):
             self._wait_for(number)
-            self._set_networks(number)
+            self._set_conditions(number)
             self._hear_news(number)
             self._renew(number)
             self._tap(number)
             self._upload(number)
             self._act(number)
+            self._consumer.poll()
         self._end()
         return self._outcome
 
@@ -88,24 +89,43 @@ class Performance:
     def _wait_for(self, number: int) -> None:
         time.sleep(max(0.0, self._at(number) - time.time()))
 
-    def _set_networks(self, number: int) -> None:
-        """Take networks down where a fault begins; bring them back where the last one ends."""
-        for kind, order in (
-            (FaultKind.LOST_COMMAND, self._phone_network),
-            (FaultKind.READER_OFFLINE, self._reader_network),
-        ):
-            faults = [fault for fault in self._plan.faults if fault.kind is kind]
-            for subject in sorted({fault.subject for fault in faults}):
-                away = any(_lasts(each, number) for each in faults if each.subject == subject)
-                order(subject, away=away)
-            self._outcome.faults += [kind.value for each in faults if each.round == number]
+    def _set_conditions(self, number: int) -> None:
+        """Let faults begin and end: networks, clocks, and the power cuts of this round."""
+        for fault in self._conditions.beginning(number):
+            self._journal.note("fault", result=fault.kind, subject=fault.subject)
+        for phone in range(len(self._plan.cards)):
+            away = self._conditions.phone_is_away(phone, number)
+            skew_s = self._conditions.phone_skew_s(phone, number)
+            self._set(self._troupe.phones, {"phone": phone}, "network", {"away": away})
+            self._set(self._troupe.phones, {"phone": phone}, "skew", {"seconds": skew_s})
+        for reader, child in enumerate(self._troupe.readers):
+            away = self._conditions.reader_is_away(reader, number)
+            skew_s, kind = self._conditions.reader_skew_s(reader, number)
+            words = {"seconds": skew_s} | ({"kind": kind} if skew_s else {})
+            # What is under way ends first: it began under the old conditions.
+            self._set(child, {}, "network", {"away": away}, first=reader)
+            self._set(child, {}, "skew", words, first=reader)
+        for tap in self._plan.taps:
+            if tap.round == number and any(self._conditions.cut(tap)):
+                self._await_result(tap.reader)
 
-    def _phone_network(self, phone: int, *, away: bool) -> None:
-        self._troupe.phones.ask("network", phone=phone, away=away)
-
-    def _reader_network(self, reader: int, *, away: bool) -> None:
-        self._await_result(reader)
-        self._troupe.readers[reader].ask("network", away=away)
+    def _set(
+        self,
+        child: Party,
+        whose: dict[str, int],
+        what: str,
+        words: dict[str, Any],
+        *,
+        first: int | None = None,
+    ) -> None:
+        """Give an order about a condition that is not as it was; ``first``: await that reader."""
+        name = (child.name, *whose.values(), what)
+        if self._set_to.get(name, _USUAL[what]) == words:
+            return
+        if first is not None:
+            self._await_result(first)
+        self._set_to[name] = words
+        child.ask(what, **whose, **words)
 
     def _hear_news(self, number: int) -> None:
         at = self._at(number)
@@ -127,7 +147,7 @@ class Performance:
         """Let the taps of each reader follow one another, and the readers work side by side."""
         lanes: dict[int, list[Tap]] = defaultdict(list)
         for tap in self._plan.taps:
-            if tap.round == number:
+            if tap.round == number and not self._conditions.phone_is_off(tap.phone, number):
                 lanes[tap.reader].append(tap)
         self._troupe.together(*(self._lane(lane, self._at(number)) for lane in lanes.values()))
 
@@ -145,6 +165,7 @@ class Performance:
             number=tap.number,
             amount_minor=tap.amount_minor,
             currency=self._cast.currency,
+            cut=self._conditions.cut(tap),
             **party,
         )
         self._outcome.taps[tap.number] = told
@@ -174,7 +195,7 @@ class Performance:
         }
         cut = faults.get(FaultKind.INTERRUPTED_UPLOAD)
         child = self._troupe.readers[reader]
-        closed = agreed(
+        agreed(
             child.ask(
                 "close_batch",
                 at=at,
@@ -182,7 +203,6 @@ class Performance:
                 forge=FaultKind.FORGED_CRYPTOGRAM in faults,
             )
         )
-        self._outcome.faults += closed["faults"]
         return lambda: child.ask(
             "upload",
             at=at,
@@ -196,9 +216,7 @@ class Performance:
         if sending is None:
             return
         answer = sending.result()
-        if _agreed_or_away(answer):
-            self._outcome.faults += answer["faults"]
-            self._outcome.changed_answers += not answer.get("same_again", True)
+        _agreed_or_away(answer)
 
     def _act(self, number: int) -> None:
         """Block and unblock as the issuer's desk would, at the moment the next round begins."""
@@ -214,43 +232,31 @@ class Performance:
             done = blacklist.block_and_publish(
                 card=card, reason=act.reason, at=at, actor=self._actor
             )
-            listed = Credential.objects.filter(card=card).values_list("serial", flat=True)
-            self._outcome.listings.append(
-                Listing(
-                    card=token,
-                    serials=frozenset(b64.encode(bytes(serial)) for serial in listed),
-                    added_in=done.version,
-                    removed_in=None,
-                )
-            )
         else:
             done = blacklist.unblock_and_publish(card=card, at=at, actor=self._actor)
-            self._lift(token, done.version)
         verb = "block" if act.reason else "unblock"
         self._journal.note(verb, result=f"v{done.version}", card=token, at=at.timestamp())
-
-    def _lift(self, token: str, version: int) -> None:
-        listings = self._outcome.listings
-        for place, each in enumerate(listings):
-            if each.card == token and each.removed_in is None:
-                listings[place] = Listing(
-                    card=token, serials=each.serials, added_in=each.added_in, removed_in=version
-                )
 
     def _end(self) -> None:
         """Bring all networks back, tell everybody the news and empty every reader."""
         number, at = self._plan.rounds, self._at(self._plan.rounds)
         self._wait_for(number)
-        for reader in range(self._plan.readers):
-            self._reader_network(reader, away=False)
-        for phone in range(len(self._plan.cards)):
-            self._phone_network(phone, away=False)
+        self._set_conditions(_NEVER)
         for answer in self._troupe.sync_readers(at=at):
             agreed(answer)
         for answer in self._troupe.poll_phones(range(len(self._plan.cards)), at=at):
             agreed(answer)
         for reader in range(self._plan.readers):
             self._empty(reader, number)
+        ending = Ending(
+            plan=self._plan,
+            cast=self._cast,
+            troupe=self._troupe,
+            empty=lambda reader: self._empty(reader, number),
+            at=at,
+        )
+        ending.play()
+        self._outcome.taps |= ending.taps
         for phone in range(len(self._plan.cards)):
             agreed(self._troupe.phones.ask("send_copies", phone=phone))
 
@@ -259,10 +265,6 @@ class Performance:
         self._await_result(reader)
         while agreed(self._sending(reader, number)())["state"] != EMPTY:
             pass
-
-
-def _lasts(fault: Fault, number: int) -> bool:
-    return fault.round <= number < fault.round + fault.rounds
 
 
 def _agreed_or_away(answer: Answer) -> bool:

@@ -11,13 +11,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from config.wire import b64, durable
+from config.wire import b64
 from config.wire.client import PortalUnreachable, enrol
 from config.wire.keys import SigningKey
 from config.wire.trust import TrustList
-from settlement.simulation.device import Connection
+from settlement.simulation.device import Connection, Cut, PowerCut, State, Storage, World
 from settlement.simulation.journal import Journal
 from settlement.simulation.orders import UNREACHABLE, Answer, Order, serve
+from settlement.simulation.sabotage import Unsound
 from wallets.devices import tap
 from wallets.devices.credential import Offer
 from wallets.devices.phone import Phone
@@ -28,16 +29,30 @@ from wallets.wire.pin_code import psn_key
 _THREADS: Final = 16
 _SECRET_BYTES: Final = 32
 _PIN: Final = "0000"  # of a phone nobody else ever holds
+_ORDERS: Final = (
+    "resume",
+    "enrol",
+    "network",
+    "skew",
+    "back_up",
+    "roll_back",
+    "certify",
+    "poll",
+    "send_copies",
+    "pay",
+    "void",
+)
 
 
 class SimulatedPhone:
     """One phone in a pocket."""
 
-    def __init__(self, *, folder: Path, number: int, origin: str, journal: Journal) -> None:
-        self._path = folder / f"phone-{number}.json"
+    def __init__(self, *, folder: Path, number: int, world: World, journal: Journal) -> None:
+        self._storage = Storage(world=world, path=_file(folder, number))
         self._number = number
         self._journal = journal
-        self._connection = Connection(origin=origin)
+        self._world = world
+        self._connection = Connection(world=world)
         self._lock = self._connection.lock
         self._device = ""
         self._phone: Phone | None = None
@@ -45,13 +60,16 @@ class SimulatedPhone:
 
     def resume(self) -> Answer:
         """Come back from the disk, if this phone was enrolled before."""
-        kept = durable.read(path=self._path)
+        with self._lock:
+            return self._resume()
+
+    def _resume(self) -> Answer:
+        kept = self._storage.read()
         if kept is None:
             return {"device": None}
-        with self._lock:
-            self._device = kept["device"]
-            phone = Phone.from_state(kept["phone"], save=self._save)
-            self._take(phone)
+        self._device = kept["device"]
+        phone = Phone.from_state(kept["phone"], save=self._save)
+        self._take(phone)
         return {"device": self._device, "cards": [b64.encode(card) for card in phone.cards]}
 
     def enrol(self, *, code: str, name: str, at: int) -> Answer:
@@ -75,6 +93,7 @@ class SimulatedPhone:
             self._take(phone)
             phone.save()
             self._ours()[1].sync_trust(at=at)
+        self._journal.note("enrol", result="ok", phone=self._number, device=self._device)
         return {"device": self._device}
 
     def network(self, *, away: bool) -> Answer:
@@ -82,17 +101,58 @@ class SimulatedPhone:
         self._connection.network.away = away
         return {}
 
+    def skew(self, *, seconds: int) -> Answer:
+        """Put the phone's clock ahead of the true time, or behind it; 0 sets it right."""
+        before, self._connection.skew_s = self._connection.skew_s, seconds
+        if seconds not in {0, before}:
+            self._fault("clock-skew", seconds=seconds)
+        return {}
+
+    def back_up(self) -> Answer:
+        """Put a copy of the whole state aside."""
+        self._storage.keep_copy()
+        return {}
+
+    def roll_back(self) -> Answer:
+        """Restore that copy: counters, marks and certificates are those of then."""
+        copy = self._storage.copy()
+        assert copy is not None, "a copy was put aside before"
+        with self._lock:
+            self._storage.write(copy)
+            self._resume()
+            self._fault("atc-rollback", cards=self._tokens())
+        return {}
+
+    def become_copy(self, *, of: Path) -> Answer:
+        """Be a clone: the backup of another phone, keys and all."""
+        copied = Storage(world=self._world, path=of).copy()
+        assert copied is not None, "a copy was put aside before"
+        with self._lock:
+            self._storage.write(copied)
+            self._resume()
+            self._fault("cloned-phone", cards=self._tokens())
+        return {}
+
+    def _fault(self, kind: str, **facts: Any) -> None:
+        self._journal.note("fault", result=kind, phone=self._number, **facts)
+
+    def _tokens(self) -> list[str]:
+        return [b64.encode(card) for card in self._ours()[0].cards]
+
+    def _own(self, at: int) -> int:
+        return at + self._connection.skew_s
+
     def certify(self, *, card: str, at: int) -> Answer:
         """Put ``card`` on the phone, or renew what is on it: a new key, a new certificate."""
         with self._lock:
-            agreed = self._ours()[1].fetch_certificate(card=b64.decode(card), at=at)
+            agreed = self._ours()[1].fetch_certificate(card=b64.decode(card), at=self._own(at))
             terms = self._ours()[0].credential(b64.decode(card)).terms
         self._journal.note("certify", result="ok", phone=self._number, at=at, card=card)
         return {"certified": agreed, "serial": b64.encode(terms.serial)}
 
     def poll(self, *, at: int) -> Answer:
         """Fetch the issuer's commands, apply and acknowledge them; tell how each card stands."""
-        began = time.time()
+        began, at = time.time(), self._own(at)
         with self._lock:
             phone, portal = self._ours()
             try:
@@ -115,28 +175,54 @@ class SimulatedPhone:
         self._journal.note("copies", result="ok", phone=self._number, count=count)
         return {"count": count}
 
-    def pay(self, *, tap_number: int, card: str, port: int, at: int) -> Answer:
-        """Tap ``card`` at the reader listening on ``port``; a frozen one opens no connection."""
-        return self._tapped(tap.pay, tap_number, card, port, at)
+    def pay(self, *, tap_number: int, card: str, port: int, at: int, cut: str = "") -> Answer:
+        """Tap ``card`` at the reader listening on ``port``; a frozen one opens no connection.
+
+        ``cut``: the power fails before or after the phone has written down what it signed.
+        """
+        return self._tapped(tap.pay, tap_number, card=card, port=port, at=self._own(at), cut=cut)
 
     def void(self, *, tap_number: int, card: str, port: int, at: int) -> Answer:
         """Let the reader on ``port`` take a sale of ``card`` back."""
-        return self._tapped(tap.void, tap_number, card, port, at)
+        return self._tapped(tap.void, tap_number, card=card, port=port, at=self._own(at), cut="")
 
-    def _tapped(self, gesture: Any, number: int, card: str, port: int, at: int) -> Answer:
+    def _tapped(
+        self, gesture: Any, number: int, *, card: str, port: int, at: int, cut: str
+    ) -> Answer:
         began = time.time()
         with self._lock:
-            outcome: tap.Outcome = gesture(
-                phone=self._ours()[0],
-                card=b64.decode(card),
-                address=("127.0.0.1", port),
-                at=at,
-                gesture=_agree,
-            )
+            before = self._made_unsound()
+            self._storage.cut = Cut(cut) if cut else None
+            try:
+                outcome: tap.Outcome = gesture(
+                    phone=self._ours()[0],
+                    card=b64.decode(card),
+                    address=("127.0.0.1", port),
+                    at=at,
+                    gesture=_agree,
+                )
+            except PowerCut:
+                outcome = tap.Outcome(state=tap.TapState.UNKNOWN, code="power_cut")
+                self._fault("power-cut", tap=number, when=cut)
+                self._resume()
+            finally:
+                self._storage.cut = None
+            if before is not None:
+                self._storage.write(before)
+                self._resume()
         told = asdict(outcome)
         facts = {"phone": self._number, "card": card, "tap": number, "at": at}
         self._journal.note("tap", result=told.pop("state"), start=began, **facts, **told)
         return asdict(outcome)
+
+    def _made_unsound(self) -> State | None:
+        """Break what a negative control wants broken; return the state to fall back to, if any."""
+        unsound = self._world.unsound
+        if unsound is Unsound.PHONE_TALKS:
+            phone = self._ours()[0]
+            for card in phone.cards:
+                phone.credential(card).blocked = False
+        return self._storage.read() if unsound is Unsound.PHONE_FORGETS else None
 
     def _marks(self, phone: Phone) -> dict[str, dict[str, Any]]:
         held = {card: phone.credential(card) for card in phone.cards}
@@ -155,7 +241,11 @@ class SimulatedPhone:
         return self._phone, self._portal
 
     def _save(self, state: Mapping[str, Any]) -> None:
-        durable.write(path=self._path, state={"device": self._device, "phone": state})
+        self._storage.write({"device": self._device, "phone": state})
+
+
+def _file(folder: Path, number: int) -> Path:
+    return folder / f"phone-{number}.json"
 
 
 def _agree(_offer: Offer) -> Verification:
@@ -166,16 +256,15 @@ def _agree(_offer: Offer) -> Verification:
 class Pockets:
     """All phones of this process, made when first spoken of; each order names its phone."""
 
-    def __init__(self, *, folder: Path, name: str, origin: str) -> None:
+    def __init__(self, *, folder: Path, name: str, world: World) -> None:
         self._folder = folder
-        self._origin = origin
+        self._world = world
         self._journal = Journal(folder / f"{name}.jsonl")
         self._phones: dict[int, SimulatedPhone] = {}
 
     def orders(self) -> dict[str, Order]:
         """Return what the conductor may order."""
-        names = ("resume", "enrol", "network", "certify", "poll", "send_copies", "pay", "void")
-        return {name: self._order(name) for name in names}
+        return {name: self._order(name) for name in _ORDERS} | {"clone": self._clone}
 
     def _order(self, name: str) -> Order:
         def carry_out(*, phone: int, **words: Any) -> Answer:
@@ -184,11 +273,15 @@ class Pockets:
 
         return carry_out
 
+    def _clone(self, *, phone: int, of: int) -> Answer:
+        """Make ``phone`` what another one was when its copy was put aside."""
+        return self._phone(phone).become_copy(of=_file(self._folder, of))
+
     def _phone(self, number: int) -> SimulatedPhone:
         if (found := self._phones.get(number)) is not None:
             return found
         fresh = SimulatedPhone(
-            folder=self._folder, number=number, origin=self._origin, journal=self._journal
+            folder=self._folder, number=number, world=self._world, journal=self._journal
         )
         return self._phones.setdefault(number, fresh)
 
@@ -196,7 +289,7 @@ class Pockets:
 def main() -> None:
     """Run the phones until their pipe is closed."""
     folder, name, origin = sys.argv[1:4]
-    pockets = Pockets(folder=Path(folder), name=name, origin=origin)
+    pockets = Pockets(folder=Path(folder), name=name, world=World(origin=origin))
     serve(orders=pockets.orders(), threads=_THREADS)
 
 

@@ -24,13 +24,33 @@ class FaultKind(StrEnum):
     """What a plan can let go wrong; ``docs/simulator.md`` says what each must not break."""
 
     LOST_COMMAND = "lost-command"
+    PHONE_OFF = "phone-off"
     READER_OFFLINE = "reader-offline"
+    READER_DAYS = "reader-days"
+    POWER_CUT = "power-cut"
+    CLONED_PHONE = "cloned-phone"
+    ATC_ROLLBACK = "atc-rollback"
+    CLOCK_SKEW = "clock-skew"
     DUPLICATE_UPLOAD = "duplicate-upload"
     TAMPERED_RECORD = "tampered-record"
     FORGED_CRYPTOGRAM = "forged-cryptogram"
     INTERRUPTED_UPLOAD = "interrupted-upload"
 
 
+AFTER_BLOCK: Final = frozenset({FaultKind.LOST_COMMAND, FaultKind.READER_OFFLINE})
+AT_THE_END: Final = frozenset({FaultKind.CLONED_PHONE, FaultKind.ATC_ROLLBACK})
+SKEWS: Final[tuple[tuple[str, int], ...]] = (
+    ("reader", 1),
+    ("reader", -1),
+    ("phone", 1),
+    ("phone", -1),
+)  # by variant: days
+CUTS: Final[tuple[tuple[str, str], ...]] = (
+    ("phone", "before"),
+    ("reader", "after"),
+    ("phone", "after"),
+    ("reader", "before"),
+)
 AT_UPLOAD: Final = frozenset(
     {
         FaultKind.DUPLICATE_UPLOAD,
@@ -74,9 +94,10 @@ class Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """``subject`` is a phone (lost-command) or a reader; it lasts ``rounds`` rounds.
+    """``subject`` is a phone or a reader, of a power cut a tap; it lasts ``rounds`` rounds.
 
-    ``variant`` 0 cuts an upload in the middle of its bytes, 1 loses the answer to it.
+    ``variant``: an upload is cut amid its bytes (0) or its answer lost (1); else a place in
+    ``SKEWS`` or ``CUTS``.
     """
 
     kind: FaultKind
@@ -214,6 +235,19 @@ def _faults(random: Random, kind: FaultKind, plan: Plan) -> Iterator[Fault]:
         for nth, upload in enumerate(sent):
             yield Fault(kind=kind, round=upload.round, subject=upload.reader, variant=nth % 2)
         return
+    if kind in AFTER_BLOCK:
+        yield from _after_blocks(random, kind, plan, times)
+    elif kind in AT_THE_END:
+        yield Fault(kind=kind, round=plan.rounds, subject=random.randrange(len(plan.cards)))
+    elif kind is FaultKind.POWER_CUT:
+        for nth, tap in enumerate(random.sample(plan.taps, min(2 * times, len(plan.taps)))):
+            yield Fault(kind=kind, round=tap.round, subject=tap.number, variant=nth % len(CUTS))
+    else:
+        for nth in range(times):
+            yield _somewhere(random, kind, plan, nth)
+
+
+def _after_blocks(random: Random, kind: FaultKind, plan: Plan, times: int) -> Iterator[Fault]:
     blocks = [act for act in plan.acts if act.reason]
     for act in random.sample(blocks, min(times, len(blocks))):
         lasts = random.randint(2, 3)
@@ -221,3 +255,17 @@ def _faults(random: Random, kind: FaultKind, plan: Plan) -> Iterator[Fault]:
         subject = act.phone if lost else random.randrange(plan.readers)
         # The round after the block is when phone and reader should have heard of it.
         yield Fault(kind=kind, round=act.round + 1, subject=subject, rounds=lasts)
+
+
+def _somewhere(random: Random, kind: FaultKind, plan: Plan, nth: int) -> Fault:
+    """Draw a fault of a phone or a reader that any round may begin."""
+    variant = nth % len(SKEWS)
+    skewed = kind is FaultKind.CLOCK_SKEW and SKEWS[variant][0] == "phone"
+    among = len(plan.cards) if skewed or kind is FaultKind.PHONE_OFF else plan.readers
+    return Fault(
+        kind=kind,
+        round=random.randrange(plan.rounds),
+        subject=random.randrange(among),
+        rounds=random.randint(1, 2),
+        variant=variant,
+    )

@@ -1,7 +1,11 @@
-"""What a dishonest shop does to its own store before a batch: alter a record, invent another."""
+"""What a dishonest shop does to its own store before a batch: alter a record, invent another.
+
+And unsound devices, the checker's negative controls: with one of these a run must be found broken.
+"""
 
 import secrets
 from dataclasses import replace
+from enum import StrEnum
 from typing import Final
 
 from config.wire import cose
@@ -10,6 +14,14 @@ from merchants.devices.store import RecordStore, Stored
 from wallets.wire import OfflineRecord, RecordKind
 
 _FAR_AHEAD: Final = 1_000  # an ATC that the card itself does not reach in a simulation
+
+
+class Unsound(StrEnum):
+    """A device that breaks a rule no fault may break; by default none does."""
+
+    PHONE_FORGETS = "phone-forgets"  # it signs, and its counters are those of before
+    PHONE_TALKS = "phone-talks"  # it heeds no issuer's mark
+    READER_LOSES = "reader-loses"  # it approves, and keeps nothing
 
 
 def tamper(*, store: RecordStore) -> Stored | None:

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, Self
 
-from settlement.simulation.children import Answer, Child
+from settlement.simulation.children import Answer, Child, Party
 
 _PHONES: Final = "settlement.simulation.phones"
 _READER: Final = "settlement.simulation.reader"
@@ -16,10 +16,10 @@ class Troupe:
     """Every process of one simulation; leaving the block ends them all."""
 
     def __init__(self, *, folder: Path, readers: int) -> None:
-        self.readers: list[Child] = []
+        self.readers: list[Party] = []
         self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE)
         self._background = ThreadPoolExecutor(max_workers=readers + 2)
-        self.phones = Child(module=_PHONES, folder=folder, name="phones")
+        self.phones: Party = Child(module=_PHONES, folder=folder, name="phones")
         for number in range(readers):
             self.readers.append(Child(module=_READER, folder=folder, name=f"reader-{number}"))
 
@@ -62,16 +62,30 @@ class Troupe:
         amount_minor: int,
         currency: str,
         at: int,
+        cut: tuple[str, str] = ("", ""),
     ) -> Answer:
         """Key an amount in at ``reader`` and tap ``card`` there; return what the phone saw.
 
         Amounts in minor units of ``currency``; ``at`` is the reader's and the phone's time.
+        ``cut``: whose power fails ("phone", "reader"), and if "before" or "after" its writing.
         """
+        cuts = {cut[0]: cut[1]}
         asked = self.readers[reader].ask(
-            "demand", tap_number=number, amount_minor=amount_minor, currency=currency, at=at
+            "demand",
+            tap_number=number,
+            amount_minor=amount_minor,
+            currency=currency,
+            at=at,
+            cut=cuts.get("reader", ""),
         )
         return self.phones.ask(
-            "pay", phone=phone, tap_number=number, card=card, port=asked["port"], at=at
+            "pay",
+            phone=phone,
+            tap_number=number,
+            card=card,
+            port=asked["port"],
+            at=at,
+            cut=cuts.get("phone", ""),
         )
 
     def void(
@@ -86,5 +100,5 @@ class Troupe:
         )
 
 
-def _ordered(child: Child, op: str, **words: Any) -> Callable[[], Answer]:
+def _ordered(child: Party, op: str, **words: Any) -> Callable[[], Answer]:
     return lambda: child.ask(op, **words)

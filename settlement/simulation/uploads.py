@@ -3,11 +3,12 @@
 The caller holds the device's lock; it is let go while the portal is waited for.
 """
 
+import hashlib
 import time
 from dataclasses import asdict
 from typing import Any, Final
 
-from config.wire import b64
+from config.wire import b64, cose
 from config.wire.client import PortalSession, PortalUnreachable
 from merchants.devices.portal import ReaderPortal
 from merchants.devices.reader import Reader
@@ -17,6 +18,7 @@ from settlement.simulation.device import Connection
 from settlement.simulation.journal import Entry, Journal
 from settlement.simulation.network import Cut
 from settlement.simulation.orders import UNREACHABLE, Answer
+from wallets.wire import OfflineRecord
 
 EMPTY: Final = "EMPTY"
 RECEIVED: Final = "RECEIVED"
@@ -32,18 +34,19 @@ class Uploads:
         self._connection = connection
         self._journal = journal
         self._portal = ReaderPortal(session=self._session(), reader=reader)
-        self._closed: bytes | None = None  # what was sent, or is about to be
+        # What was sent, or is about to be; after a power cut the batch found on the disk.
+        waits = reader.known.store.to_state()["pending"] is not None
+        self._closed: bytes | None = reader.next_batch(at=0) if waits else None
 
     def close(self, *, at: int, tamper: bool, forge: bool) -> Answer:
         """Make a batch of what is stored, having altered or invented a record if told to.
 
         One that waits for its result already stays as it is: its bytes cannot change any more.
         """
-        faults: list[str] = []
         if self._closed is None:
-            faults = self._harm(at, tamper=tamper, forge=forge)
+            self._harm(at, tamper=tamper, forge=forge)
             self._closed = self._reader.next_batch(at=at)
-        return {"empty": self._closed is None, "faults": faults}
+        return {"empty": self._closed is None}
 
     def send(self, *, at: int, patience_s: float, cut: int | None, twice: bool) -> Answer:
         """Send the closed batch, or what is stored, and ask for its result for ``patience_s``.
@@ -57,13 +60,14 @@ class Uploads:
         if self._closed is None:
             self._closed = self._reader.next_batch(at=at)
         if self._closed is None:
-            return {"state": EMPTY, "faults": []}
+            return {"state": EMPTY}
         self._connection.network.cut = None if cut is None else Cut(cut)
         try:
             answer = self._carry(at, patience_s)
-            answer["faults"] = [] if cut is None else ["interrupted-upload"]
+            if cut is not None:
+                self._journal.note("fault", result="interrupted-upload")
             if twice and answer["state"] == POSTED:
-                answer["faults"].append("duplicate-upload")
+                self._journal.note("fault", result="duplicate-upload")
                 answer["same_again"] = self._repeat(self._closed, answer)
         except PortalUnreachable:
             self._journal.note("upload", result=UNREACHABLE, start=began, at=at)
@@ -87,7 +91,7 @@ class Uploads:
             answer["records"] = [named(held[entry["index"]]) | entry for entry in told]
         return answer
 
-    def _harm(self, at: int, *, tamper: bool, forge: bool) -> list[str]:
+    def _harm(self, at: int, *, tamper: bool, forge: bool) -> None:
         store = self._reader.known.store
         harmed = {
             "tampered-record": sabotage.tamper(store=store) if tamper else None,
@@ -96,7 +100,6 @@ class Uploads:
         for fault, held in harmed.items():
             if held is not None:
                 self._journal.note("fault", result=fault, **named(held))
-        return [fault for fault, held in harmed.items() if held is not None]
 
     def _repeat(self, data: bytes, answer: Answer) -> bool:
         """Send accepted bytes once more under a new idempotency key; say if nothing changed."""
@@ -117,11 +120,32 @@ def named(held: Stored) -> Entry:
     return {
         "card": b64.encode(held.card_token),
         "serial": b64.encode(held.serial),
+        "digest": digest_of(held.record),
         "atc": held.atc,
         "amount_minor": held.amount_minor,
         "currency": held.currency,
         "voids": held.voids,
+        "at": held.at,
     }
+
+
+def told_of(record: bytes) -> Entry:
+    """Return a record that goes online as journals name it."""
+    read = OfflineRecord.peek(record)
+    return {
+        "card": b64.encode(read.card_token),
+        "serial": b64.encode(read.certificate_serial),
+        "digest": digest_of(record),
+        "atc": read.atc,
+        "amount_minor": read.amount,
+        "currency": read.currency,
+        "voids": read.voided_atc,
+    }
+
+
+def digest_of(record: bytes) -> str:
+    """Return what tells one record from another whatever its envelope: SHA-256 (hex) of it."""
+    return hashlib.sha256(cose.parse(record).payload).hexdigest()
 
 
 def _told(entry: Entry) -> tuple[Any, ...]:

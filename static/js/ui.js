@@ -12,6 +12,12 @@
   };
   paint(root.dataset.theme || "auto");
 
+  /* on a narrow screen the tab one is on may lie beyond the edge */
+  for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
+    const box = tab.parentElement;
+    box.scrollLeft += Math.max(0, tab.getBoundingClientRect().right - box.getBoundingClientRect().right);
+  }
+
   const closeMenus = (except) => document.querySelectorAll("details.menu[open]").forEach((d) => { if (d !== except) d.open = false; });
 
   document.addEventListener("click", (e) => {

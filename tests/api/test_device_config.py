@@ -72,7 +72,7 @@ class TestTheConfiguration:
         trust = terminal.get(PATH).json()["trust"]
 
         trusted = TrustList.of_config(trust)
-        windows = [key for key in trusted.to_state() if key["holder"] == issuer.reference]
+        windows = [key for key in trusted.to_state()["keys"] if key["holder"] == issuer.reference]
         assert len(windows) == 2
         assert all(key["since"] < key["until"] for key in windows)
 
@@ -81,6 +81,21 @@ class TestTheConfiguration:
         PublicKey.objects.filter(holder=issuer.reference).update(active_until=timezone.now())
 
         assert terminal.get(PATH).json()["trust"]["issuers"] == []
+
+    def test_is_signed_by_the_platform_key_the_device_names(self, terminal):
+        at = timezone.now()
+        known = platform_trust(at)
+        keys.roll(holder=PLATFORM, at=at)
+
+        asked = known.config_path(at=int(at.timestamp())).removeprefix("/device/config")
+        told = terminal.get(PATH + asked).json()
+
+        assert known.open_config(document=told, at=int(at.timestamp()))["device"]
+
+    def test_refuses_a_key_that_is_none(self, terminal):
+        answer = terminal.get(f"{PATH}?key=AAAA")
+
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
 
     def test_is_for_devices_alone(self, client):
         assert client.get(PATH).status_code == 401

@@ -8,6 +8,7 @@ import time
 import uuid
 from contextlib import contextmanager
 
+import pgtrigger
 import pytest
 from channels.layers import get_channel_layer
 from django.db import connection, connections, transaction
@@ -105,7 +106,8 @@ class TestNumbers:
                         cursor.execute("SELECT nextval('drawn')")
                         (seq,) = cursor.fetchone()
                         event = write("MER-A")
-                        Event.objects.filter(pk=event.pk).update(seq=seq)
+                        with pgtrigger.ignore("config.Event:takes_next_numbers"):
+                            Event.objects.filter(pk=event.pk).update(seq=seq)
                         transaction.set_rollback(rng.random() < 0.2)
 
             return run

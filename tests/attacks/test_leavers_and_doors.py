@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from config.audit import SYSTEM
 from config.models import Audit
-from config.people import invitations, links, memberships, second_factor
+from config.people import invitations, links, memberships, resets, second_factor
 from config.roles import Role
 from tests.factories import issuers as make
 from tests.factories.config import code_at, member, signed_in, with_password
@@ -59,6 +59,7 @@ def test_a_mail_server_that_fails_tells_nobody_who_is_known():
     assert [answer.status_code for answer in found] == [200, 200]
     shown = [{template.name for template in answer.templates} for answer in found]
     assert all("account/password_asked.html" in names for names in shown)
+    assert resets.send_asked(at=timezone.now(), limit=9) == 2, "one lost mail holds up no other"
 
 
 @pytest.mark.parametrize(

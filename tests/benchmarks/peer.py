@@ -1,53 +1,46 @@
-"""The peer of A1: two-leg postings as a plain ORM ledger writes them, one transaction each.
+"""The peer of A1: django-hordak, the Django ledger, through its own public call.
 
-A journal row and two entries, after the shape of the usual Django ledgers: no evidence, no
-deduplication, no positions, no events. It does less than ours does.
+One client posts one two-leg transfer after the other, each a transaction of its own, as
+``transfer_to`` makes it. It does less than ours does: no evidence, no deduplication, no positions,
+no events; its tables start empty.
 """
 
-from django.db import connection, models, transaction
+import itertools
+from importlib.metadata import version
+from time import perf_counter
+
+from hordak.models import Account, AccountType, Leg, Transaction
+from moneyed import Money
+
+NAME = f"django-hordak {version('django-hordak')}, one client, autocommit"
+_CARDS, _SHOPS = 50, 20
+_AMOUNT = Money(1000, "KRW")
 
 
-class Journal(models.Model):
-    """One movement of money."""
+class Peer:
+    """Accounts of cards and shops, between which payments are posted in turn."""
 
-    posted_at = models.DateTimeField()
-    reference = models.CharField(max_length=32, unique=True)
+    def __init__(self):
+        self._cards = itertools.cycle([_account(f"Card {n}") for n in range(_CARDS)])
+        self._shops = itertools.cycle([_account(f"Shop {n}") for n in range(_SHOPS)])
+        self._before = Transaction.objects.count(), Leg.objects.count()
+        self._posted = 0
 
-    class Meta:
-        app_label = "benchmarks"
+    def post(self, count):
+        """Post ``count`` payments; return how many that is a second."""
+        begun = perf_counter()
+        for _ in range(count):
+            next(self._cards).transfer_to(next(self._shops), _AMOUNT)
+        self._posted += count
+        return count / (perf_counter() - begun)
 
-    def __str__(self):
-        return self.reference
-
-
-class Leg(models.Model):
-    """One side of it; the two sum to zero."""
-
-    journal = models.ForeignKey(Journal, on_delete=models.PROTECT)
-    account = models.CharField(max_length=32, db_index=True)
-    amount_minor = models.BigIntegerField()
-    currency = models.CharField(max_length=3)
-
-    class Meta:
-        app_label = "benchmarks"
-
-    def __str__(self):
-        return f"{self.account} {self.amount_minor}"
+    def faults(self):
+        """Return what is wrong with the peer's own books, for the comparison would be unfair."""
+        transactions, legs = self._before
+        held = Transaction.objects.count() - transactions, Leg.objects.count() - legs
+        due = self._posted, 2 * self._posted
+        return [] if held == due else [f"the peer holds {held} transactions and legs, not {due}"]
 
 
-def create():
-    """Make the peer's tables."""
-    with connection.schema_editor() as editor:
-        editor.create_model(Journal)
-        editor.create_model(Leg)
-
-
-def post(*, references, at):
-    """Post one payment of 1,000 won per reference."""
-    for reference in references:
-        with transaction.atomic():
-            journal = Journal.objects.create(posted_at=at, reference=reference)
-            for account, minor in (("card", -1000), ("shop", 1000)):
-                Leg.objects.create(
-                    journal=journal, account=account, amount_minor=minor, currency="KRW"
-                )
+def _account(name):
+    return Account.objects.create(name=name, type=AccountType.liability, currencies=["KRW"])

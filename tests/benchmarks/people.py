@@ -12,6 +12,8 @@ from issuers.wire import CardCertificate, OfflineProfile
 from tests.factories import settlement
 
 START = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+_LIMIT = 10**12  # nobody comes to owe anything: what is measured is the usual case
+_ISSUED = START - timedelta(days=1)
 _ENDS = START + timedelta(days=7)
 
 
@@ -32,6 +34,8 @@ def cards(count):
             programme=programme,
             holder="CUS-0000000000",
             currency="KRW",
+            limit_minor=_LIMIT,
+            offline_reserve_minor=profile.cumulative_cap_minor,
             opened_at=START,
         )
         for _ in held
@@ -84,7 +88,7 @@ def _credential(number, card, phone, key, *, profile, signer):
             version=profile.version,
             unverified_cap=profile.unverified_cap_minor,
         ),
-        issued=int(START.timestamp()),
+        issued=int(_ISSUED.timestamp()),
         expires=int(_ENDS.timestamp()),
         serial=serial,
         list_number=number,
@@ -99,8 +103,8 @@ def _credential(number, card, phone, key, *, profile, signer):
         public_key=key.public,
         certificate=certificate.sign(key=signer),
         cumulative_cap_minor=profile.cumulative_cap_minor,
-        reserve_minor=0,
+        reserve_minor=profile.cumulative_cap_minor,
         contact_by=_ENDS,
-        issued_at=START,
+        issued_at=_ISSUED,
         expires_at=_ENDS,
     )

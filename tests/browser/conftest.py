@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, StorageState, sync_playwright
+from playwright.sync_api import Browser, FilePayload, StorageState, sync_playwright
 
 from config.stack.parts import find_chromium
 from tests.browser import axe
@@ -120,6 +120,35 @@ def eventful(scene: Scene) -> None:
     scene.street.card(scene.handset.customer)
     told = ("--email", "newcomer@shop.example", "--name", "New Comer", "--tenant", scene.shop)
     scene.street.portal.manage("invite", *told, "--role", "MERCHANT_CASHIER")
+
+
+@pytest.fixture(scope="session")
+def handed_in(
+    portal: Portal,
+    chromium: Browser,
+    doors: Callable[[str], StorageState],
+    scene: Scene,
+    eventful: None,
+) -> None:
+    """A file of cards that was worked off, but for one row, and one that waits for somebody."""
+    card = str(scene.street.card(scene.handset.customer)["card"])
+    block = f"card,reason\n{card},LOST\n{card[::-1]},STOLEN\n"
+    state = doors("issuer risk")
+    with Window.opened(chromium, origin=portal.origin, storage_state=state) as window:
+        _hand_in(window, scene.issuer, act="block", content=block)
+        window.page.get_by_text("Rows not done").first.wait_for()
+        _hand_in(window, scene.issuer, act="unblock", content=f"card\n{card}\n")
+        window.page.get_by_text("Waits for a second person").wait_for()
+        assert not window.faults, window.faults
+
+
+def _hand_in(window: Window, issuer: str, *, act: str, content: str) -> None:
+    page = window.go(f"/issuer/{issuer}/blacklist/files/new")
+    page.check(f"[name=act][value={act}]")
+    file = FilePayload(name="cards.csv", mimeType="text/csv", buffer=content.encode())
+    page.set_input_files("[name=file]", file)
+    page.fill("[name=reason]", "Found behind the counter")
+    page.get_by_role("button", name="Hand in").click()
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,13 @@ SIGNED_OUT = {"sign-in": "/sign-in", "password-forgotten": "/password/forgotten"
 HOME = "home"  # shows each role something else
 LINKS = "[...document.querySelectorAll('main a[href], nav a[href], .bar a[href]')].map(a => a.href)"
 STICKS_OUT = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-DOWNLOADS = {"batch-content", "list-version-file"}
-FRAGMENTS = {"blacklist-reach", "payment-rows", "payment-tiles"}
+DOWNLOADS = {
+    *("batch-content", "card-job-errors", "list-version-file"),
+    *("merchant-report-file", "payout-lines"),
+}
+FRAGMENTS = {"blacklist-reach", "card-job-state", "payment-rows", "payment-tiles"}
 ACTS = {
+    *("card-job-cancel", "unblock-agree", "unblock-refuse"),
     *("device-offer", "equipment-revoke", "invitation-withdraw", "key-revoke", "merchant-resume"),
     *("merchant-suspend", "second-factor-link", "session-end", "session-end-others", "sign-out"),
     *("staff-end", "staff-reset-factor", "tenant-switch"),
@@ -32,8 +36,21 @@ ACTS = {
 AT_THE_DOOR = {"demo-sign-in", "sign-in-code", "recovery-code"}
 MAILED = {"password-reset", "second-factor-set-up"}
 # A row to act on takes a lost record or a cloned phone; tests/settlement_portal makes them.
-AFTER_A_FAULT = {"exception-resolve", "dispute-close"}
-NO_LINK_LEADS_TO = DOWNLOADS | FRAGMENTS | ACTS | AT_THE_DOOR | MAILED | AFTER_A_FAULT
+AFTER_A_FAULT = {"exception-resolve", "dispute-close", "gap-resolve"}
+# A payout takes a business day that has ended; tests/settlement_portal makes them.
+AFTER_A_DAY = {"payout"}
+# It takes a phone that staff must agree to, or that is locked; tests/issuers_portal makes them.
+AFTER_A_PHONE = {"certificate-request-agree", "certificate-request-refuse", "device-unlock"}
+NO_LINK_LEADS_TO = (
+    DOWNLOADS
+    | FRAGMENTS
+    | ACTS
+    | AT_THE_DOOR
+    | MAILED
+    | AFTER_A_FAULT
+    | AFTER_A_DAY
+    | AFTER_A_PHONE
+)
 
 
 @dataclass
@@ -51,12 +68,15 @@ def walk(
     chromium: Browser,
     doors: Callable[[str], StorageState],
     scene: Scene,
-    eventful: None,
+    handed_in: None,
     axe_source: str,
 ) -> Walk:
     """Go wherever links lead each role, and look once at each page on the way."""
-    # The first card that a list links to may be blocked already, and offers no way here.
-    also = {"issuer risk": (f"/issuer/{scene.issuer}/cards/{scene.cards[0]['card']}/block",)}
+    # The first card or device that a list links to may be blocked, or a reader: no way leads here.
+    issuer, phone = f"/issuer/{scene.issuer}", scene.handset.device
+    card = f"{issuer}/cards/{scene.cards[0]['card']}"
+    wipes = (f"{card}/phones/{phone}/wipe", f"{issuer}/devices/{phone}/wipe")
+    also = {"issuer risk": (f"{card}/block", *wipes)}
     done = Walk()
     for role in ROLES:
         with Window.opened(chromium, origin=portal.origin, storage_state=doors(role)) as window:

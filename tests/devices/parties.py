@@ -99,7 +99,8 @@ class World:
             keys=[
                 TrustedKey(holder=PLATFORM, public_key=self.platform.public),
                 TrustedKey(holder=ISSUER, public_key=self.issuer.public),
-            ]
+            ],
+            issued_at=NOON,
         )
         self._list_numbers = iter(range(10_000))
         self._secrets = iter(range(1_000, 10_000))

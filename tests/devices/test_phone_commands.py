@@ -198,12 +198,12 @@ class TestTrust:
         card, fresh = world.put_card(phone), world.new_key()
         phone.trusted = TrustList(
             keys=[
-                TrustedKey(holder=ISSUER, public_key=world.issuer.public, until=NOON + DAY),
-                TrustedKey(holder=ISSUER, public_key=fresh.public, since=NOON + DAY),
+                TrustedKey(holder=ISSUER, public_key=world.issuer.public, until=NOON + 2 * DAY),
+                TrustedKey(holder=ISSUER, public_key=fresh.public, since=NOON + 2 * DAY),
             ]
         )
         command = world.command(card, Action.BLOCK, version=1, signer=fresh)
 
         with pytest.raises(WireError):
             receive(phone, command, at=NOON)
-        assert receive(phone, command, at=NOON + DAY).version == 1
+        assert receive(phone, command, at=NOON + 2 * DAY).version == 1

@@ -11,7 +11,7 @@ from issuers.wire.held import WrongDigest
 from merchants.devices.portal import ReaderPortal
 from merchants.devices.rules import Approved, Declined, Reason
 from merchants.wire import Batch, batch_digest
-from tests.devices.parties import ISSUER, NOON, Disk, answer, judge
+from tests.devices.parties import ISSUER, NOON, READER, Disk, answer, judge
 from tests.devices.portals import Portal, problem, session_for
 from wallets.devices.portal import PhonePortal
 
@@ -46,8 +46,9 @@ def config(world, **changes):
     }
     content = {
         "trust": trusted,
-        "device": "DEV-READER",
+        "device": READER,
         "kind": "READER",
+        "issued_at": "2026-11-22T03:00:00Z",
         "limits": {"KRW": {"floor": 7_000, "unsent": 90_000}},
         "capacities": {"records": 500, "oldest_s": 604_800},
         "blacklist_max_age_s": 3_600,
@@ -94,14 +95,25 @@ class TestCertificate:
         assert phone.credential(token).blocked
         assert portal.requests[3].url.params["after"] == "0"
 
-    def test_asking_again_is_the_same_act(self, phone, of_phone):
+    def test_asking_again_after_a_lost_answer_is_the_same_act(self, phone, of_phone):
+        client, portal = of_phone
+        portal.answers = [httpx.ReadError("cut")] * 8
+
+        for _ in range(2):
+            with pytest.raises(PortalUnreachable):
+                client.fetch_certificate(card=bytes(16), at=NOON)
+
+        assert len({request.headers["idempotency-key"] for request in portal.requests}) == 1
+
+    def test_asking_again_while_staff_decide_is_another_act_for_the_same_key(self, of_phone):
         client, portal = of_phone
         portal.answers = [httpx.Response(202, json={"state": "PENDING"})] * 2
 
         answers = [client.fetch_certificate(card=bytes(16), at=NOON) for _ in range(2)]
 
         assert answers == [False, False]
-        assert len({request.headers["idempotency-key"] for request in portal.requests}) == 1
+        assert len({request.headers["idempotency-key"] for request in portal.requests}) == 2
+        assert portal.bodies[0] == portal.bodies[1]
 
 
 class TestCommands:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from config.states import InvalidTransition
-from issuers.models import Account, Credential
+from issuers.models import Account, Credential, Debt
 from issuers.services import accounts, credentials
 from issuers.services.accounts import OfflineChange
 from tests.factories import issuers as made
@@ -33,24 +33,34 @@ class TestAnOfflinePosting:
     def test_leaves_what_is_available_as_it_was_while_covered(self, noon):
         credential = made.credential(at=noon)
 
-        uncovered = accounts.post_offline(changes=[change(credential, -50_000, 50_000)])
+        owed = accounts.post_offline(changes=[change(credential, -50_000, 50_000)], at=noon)
 
         assert position(credential) == (950_000, 150_000, 800_000)
-        assert uncovered == {}
+        assert owed == []
 
-    def test_beyond_the_reserve_overdraws(self, noon):
+    def test_beyond_the_reserve_and_what_is_available_makes_a_debt(self, noon):
         credential = made.credential(of=made.card(balance_minor=30_000, at=noon), at=noon)
 
-        uncovered = accounts.post_offline(changes=[change(credential, -50_000, 50_000)])
+        (owed,) = accounts.post_offline(changes=[change(credential, -50_000, 50_000)], at=noon)
 
-        assert position(credential) == (-20_000, 0, -20_000)
-        assert uncovered == {credential.pk: 20_000}
+        assert position(credential) == (0, 0, 0)
+        assert owed.amount_minor == 20_000
+        debt = Debt.objects.get()
+        assert (debt.card, debt.outstanding_minor) == (credential.card, 20_000)
+
+    def test_adds_to_the_debt_that_is_open(self, noon):
+        credential = made.credential(of=made.card(balance_minor=30_000, at=noon), at=noon)
+
+        for _ in range(2):
+            accounts.post_offline(changes=[change(credential, -50_000, 50_000)], at=noon)
+
+        assert Debt.objects.get().amount_minor == 70_000
 
     def test_after_the_release_has_no_reserve_to_draw_on(self, noon):
         credential = made.credential(at=noon)
         credentials.release_expired(at=noon + timedelta(days=15))
 
-        accounts.post_offline(changes=[change(credential, -50_000, 50_000)])
+        accounts.post_offline(changes=[change(credential, -50_000, 50_000)], at=noon)
 
         assert position(credential) == (950_000, 0, 950_000)
 
@@ -58,7 +68,7 @@ class TestAnOfflinePosting:
         credential = made.credential(at=noon)
 
         accounts.post_offline(
-            changes=[change(credential, -50_000, 50_000), change(credential, 50_000, 0)]
+            changes=[change(credential, -50_000, 50_000), change(credential, 50_000, 0)], at=noon
         )
 
         assert position(credential) == (1_000_000, 150_000, 850_000)
@@ -66,7 +76,7 @@ class TestAnOfflinePosting:
     def test_the_issuer_pays_for_takes_no_money_either(self, noon):
         credential = made.credential(at=noon)
 
-        accounts.post_offline(changes=[change(credential, 0, 50_000)])
+        accounts.post_offline(changes=[change(credential, 0, 50_000)], at=noon)
 
         assert position(credential) == (1_000_000, 150_000, 850_000)
 
@@ -78,9 +88,10 @@ class TestAnOfflinePosting:
         ]
         amounts = [40_000, 50_000, 50_000, 70_000]
 
-        accounts.post_offline(changes=[change(pair[0], -amount, amount) for amount in amounts])
+        together = [change(pair[0], -amount, amount) for amount in amounts]
+        accounts.post_offline(changes=together, at=noon)
         for amount in amounts:
-            accounts.post_offline(changes=[change(pair[1], -amount, amount)])
+            accounts.post_offline(changes=[change(pair[1], -amount, amount)], at=noon)
 
         assert position(pair[0]) == position(pair[1])
 
@@ -89,7 +100,7 @@ class TestAnOfflinePosting:
         many = [made.credential(of=made.card(of=programme, at=noon), at=noon) for _ in range(6)]
 
         with django_assert_num_queries(6):  # with the savepoint
-            accounts.post_offline(changes=[change(one, -100, 100) for one in many])
+            accounts.post_offline(changes=[change(one, -100, 100) for one in many], at=noon)
 
 
 class TestAHold:

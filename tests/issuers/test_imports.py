@@ -5,7 +5,7 @@ import pytest
 from config.audit import SYSTEM
 from config.models import Job
 from issuers.models import Card
-from issuers.services import blacklist, imports
+from issuers.services import blacklist, card_files, imports
 from tests.factories import issuers as made
 
 pytestmark = pytest.mark.django_db
@@ -71,7 +71,7 @@ class TestAnImport:
         job = start(file_of(*[f"{card.reference},LOST" for card in cards]), noon)
         imports.run_chunk(job=job.reference, at=noon)
 
-        imports.cancel(job=job)
+        imports.cancel(job=job, at=noon, actor=SYSTEM)
 
         assert run(job, noon).state == "CANCELLED"
         assert Card.objects.filter(state="BLOCKED").count() == 1
@@ -87,14 +87,14 @@ class TestAnImport:
         "source", [b"", b"card\nx", b"card,reason\n", b"\xff\xfe", b'card,reason\n"x']
     )
     def test_refuses_what_is_no_such_file(self, source, noon):
-        with pytest.raises(imports.ImportMalformed):
+        with pytest.raises(card_files.FileMalformed):
             start(source, noon)
 
         assert not Job.objects.exists()
 
     def test_refuses_a_file_beyond_the_limit(self, noon):
-        with pytest.raises(imports.ImportTooLarge):
-            start(b" " * (imports.BYTES_MAX + 1), noon)
+        with pytest.raises(card_files.FileTooLarge):
+            start(b" " * (card_files.BYTES_MAX + 1), noon)
 
     def test_runs_as_a_task(self, noon):
         from issuers import tasks

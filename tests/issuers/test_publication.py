@@ -10,7 +10,7 @@ from config import keys
 from config.audit import SYSTEM
 from issuers.models import BlacklistFile, BlacklistVersion, Card, Credential, ListedNumber
 from issuers.services import blacklist
-from issuers.services.blacklist import files
+from issuers.services.blacklist import files, numbers
 from issuers.wire import BlacklistFile as WireFile
 from issuers.wire import rice
 from issuers.wire.held import HeldBlacklist
@@ -102,8 +102,8 @@ def test_versions_strictly_rise_and_each_digest_is_that_of_its_full_list(seed, n
     versions = list(BlacklistVersion.objects.order_by("pk"))
     assert [v.version for v in versions] == list(range(1, len(versions) + 1))
     for version in versions:
-        numbers = list(files._numbers(files._come(version, 0)))
-        assert (len(numbers), rice.digest(numbers)) == (version.entries, bytes(version.digest))
+        listed = numbers.ascending(files._come(version, 0))
+        assert (len(listed), rice.digest(listed)) == (version.entries, bytes(version.digest))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -115,7 +115,7 @@ def test_a_delta_from_any_version_leads_to_the_newest(seed, noon):
     versions = list(BlacklistVersion.objects.order_by("version"))
 
     for version in versions[:-1]:
-        base = list(files._numbers(files._come(version, 0)))
+        base = numbers.ascending(files._come(version, 0)).tolist()
         held = HeldBlacklist.holding(
             issuer=history.issuer.reference, version=version.version, numbers=base
         )

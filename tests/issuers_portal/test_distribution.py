@@ -1,5 +1,6 @@
 """Distribution: sums that agree with what readers were given and phones have applied."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -116,3 +117,18 @@ def test_before_the_first_block_there_is_nothing_to_distribute(risk, at):
     assert not BlacklistVersion.objects.exists()
     assert "The first block publishes version 1." in risk.get(at("distribution")).content.decode()
     assert "No version yet" in risk.get(at("list-versions")).content.decode()
+
+
+def test_the_worst_case_is_readers_behind_times_the_cap_in_force(scene, risk, at, now):
+    scene.block(0, at=now)
+    assert _worst_case(risk, at) == "2 × 200,000"
+
+    scene.fetch(0, at=now)
+    assert _worst_case(risk, at) == "1 × 200,000"
+
+
+def _worst_case(browser, at):
+    page = browser.get(at("list-version", 1)).content.decode()
+    _before, told = page.split("Worst case of one copied card", 1)
+    words = re.sub(r"<[^>]+>", " ", told.split("</section>")[0])
+    return re.search(r"(\d+ ×\D*[\d,]+)", words)[1].replace("₩", "").replace("  ", " ")

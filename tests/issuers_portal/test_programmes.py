@@ -17,7 +17,13 @@ LIMITS = {
     "upper_uses": "6",
     "contact_days": "2",
 }
-TERMS = {"name": "Student", "certificate_rule": "STEP_UP", "certificate_days": "5"}
+TERMS = {
+    "name": "Student",
+    "certificate_rule": "STEP_UP",
+    "certificate_days": "5",
+    "velocity_count": "12",
+    "velocity_minutes": "30",
+}
 
 
 def test_a_programme_is_added_with_its_first_limits(scene, operations, at):
@@ -103,3 +109,42 @@ def test_the_list_shows_what_is_in_force(scene, risk, at):
 
     assert (line["programme"], line["limits"].version) == (scene.programme, 1)
     assert at("programme-add") not in risk.get(at("programme-list")).content.decode()
+
+
+def test_online_limits_are_part_of_the_terms(scene, operations, at):
+    reference = scene.programme.reference
+
+    operations.post(at("programme-edit", reference), TERMS | {"online_cap": "1,500,000"})
+
+    scene.programme.refresh_from_db()
+    assert scene.programme.per_payment_online_cap_minor == 1_500_000
+    assert (scene.programme.velocity_count, scene.programme.velocity_window_s) == (12, 1800)
+    page = operations.get(at("programme", reference)).content.decode()
+    assert "12 within 30 minutes" in page
+
+
+def test_an_online_cap_of_nothing_is_refused(scene, operations, at):
+    answer = operations.post(
+        at("programme-edit", scene.programme.reference), TERMS | {"online_cap": "0"}
+    )
+    assert "at least 1 minor unit" in answer.content.decode()
+
+
+def test_a_card_has_an_online_limit_of_its_own(scene, operations, at):
+    card = scene.cards[0]
+    page = operations.get(at("card", card.reference)).content.decode()
+    assert at("card-limit", card.reference) in page
+
+    operations.post(at("card-limit", card.reference), {"cap": "70,000", "reason": "Asked by phone"})
+    card.refresh_from_db()
+    assert card.per_payment_online_cap_minor == 70_000
+
+    wrong = {"cap": "lots", "reason": "Asked by phone"}
+    refused = operations.post(at("card-limit", card.reference), wrong).content.decode()
+    assert 'href="#id_cap"' in refused
+    card.refresh_from_db()
+    assert card.per_payment_online_cap_minor == 70_000
+
+    operations.post(at("card-limit", card.reference), {"cap": "", "reason": "No longer"})
+    card.refresh_from_db()
+    assert card.per_payment_online_cap_minor is None

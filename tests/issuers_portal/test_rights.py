@@ -3,9 +3,14 @@
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from config.models import Job
 from config.roles import MATRIX, Right, Role, TenantKind
+from config.wire.keys import SigningKey
+from issuers.models import CertificateRequest, UnblockRequest
 from issuers.portal.urls import urlpatterns
+from issuers.services import imports
 from tests.factories.config import MembershipFactory
 
 pytestmark = pytest.mark.django_db
@@ -24,18 +29,74 @@ PAGES = {
     "list-version": (SEE_LIST, 200),
     "list-version-file": (SEE_LIST, 200),
     "undelivered": (SEE, 200),
+    "debts": (SEE, 200),
     "issuer-devices": (SEE, 200),
     "issuer-device": (SEE, 200),
     "device-offer": (BLOCK, 405),
     "card-list": (SEE, 200),
     "card": (SEE, 200),
     "card-issue": (Right.ISSUE_CARDS, 200),
+    "card-limit": (Right.ISSUE_CARDS, 200),
+    "card-file-list": (SEE_LIST, 200),
+    "card-file-add": (BLOCK, 200),
+    "card-job": (SEE_LIST, 200),
+    "card-job-state": (SEE_LIST, 200),
+    "card-job-cancel": (BLOCK, 405),
+    "card-job-errors": (SEE_LIST, 200),
+    "unblock-request": (SEE_LIST, 200),
+    "unblock-agree": (BLOCK, 405),
+    "unblock-refuse": (BLOCK, 405),
+    "card-wipe": (BLOCK, 200),
+    "card-close": (Right.ISSUE_CARDS, 200),
+    "device-wipe": (BLOCK, 200),
+    "device-unlock": (Right.ISSUE_CARDS, 200),
+    "certificate-requests": (SEE, 200),
+    "certificate-request-agree": (Right.ISSUE_CARDS, 405),
+    "certificate-request-refuse": (Right.ISSUE_CARDS, 200),
     "programme-list": (SEE, 200),
     "programme": (SEE, 200),
     "programme-add": (Right.EDIT_PROGRAMMES, 200),
     "programme-edit": (Right.EDIT_PROGRAMMES, 200),
     "offline-limits": (Right.EDIT_PROGRAMMES, 200),
 }
+
+
+def asking(card, phone):
+    """Return the number of a request of ``phone`` for ``card``."""
+    asked, _made = CertificateRequest.objects.get_or_create(
+        issuer=card.issuer,
+        card=card,
+        device=phone,
+        defaults={"public_key": SigningKey.generate().public, "requested_at": timezone.now()},
+    )
+    return asked.pk
+
+
+def handed_in(issuer):
+    """Return a job over a file of cards."""
+    job, _made = Job.objects.get_or_create(
+        reference=f"JOB-{issuer.pk}",
+        kind=imports.KIND,
+        tenant=issuer.reference,
+        defaults={"created_by": "1", "created_at": timezone.now()},
+    )
+    return job.reference
+
+
+def asked_for(scene):
+    """Return a request to take a card off the list."""
+    asked, _made = UnblockRequest.objects.get_or_create(
+        reference=f"UBR-{scene.issuer.pk}",
+        issuer=scene.issuer,
+        defaults={
+            "cards": [scene.cards[0].pk],
+            "list_hash": bytes(32),
+            "reason": "Found again",
+            "requested_by": "1",
+            "requested_at": timezone.now(),
+        },
+    )
+    return asked.reference
 
 
 def addresses(scene):
@@ -45,6 +106,9 @@ def addresses(scene):
         "device": scene.phones[0].reference,
         "programme": scene.programme.reference,
         "version": 1,
+        "wish": asking(scene.cards[0], scene.phones[0]),
+        "job": handed_in(scene.issuer),
+        "asked": asked_for(scene),
     }
     return {
         pattern.name: reverse(
@@ -139,7 +203,7 @@ def test_no_link_of_a_page_leads_to_a_refusal(role, scene, desk, now):
     for url in pages:
         linked |= {
             part.split('"')[0].partition("?")[0]
-            for part in browser.get(url).content.decode(errors="ignore").split('href="')[1:]
+            for part in browser.get(url).getvalue().decode(errors="ignore").split('href="')[1:]
         }
 
     refused = {url for url in linked if url.startswith("/issuer/")} - {

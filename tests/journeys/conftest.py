@@ -8,6 +8,7 @@ import pytest
 
 from tests.journeys.counter import Counter
 from tests.journeys.desk import Desk
+from tests.journeys.line import Line
 from tests.journeys.portal import Portal
 from tests.journeys.street import Handset, Shop, Street
 
@@ -47,6 +48,20 @@ def new_counter(street: Street, shop: Shop) -> Iterator[Callable[..., Counter]]:
 @pytest.fixture
 def counter(new_counter: Callable[..., Counter]) -> Counter:
     return new_counter()
+
+
+@pytest.fixture
+def line(portal: Portal) -> Iterator[Line]:
+    """A line to the portal that a test may cut."""
+    with Line(port=portal.port) as line:
+        yield line
+
+
+@pytest.fixture
+def online_counter(street: Street, shop: Shop, line: Line) -> Iterator[Counter]:
+    """A reader that asks the portal about taps, over ``line``."""
+    with street.counter(shop, line=line) as counter:
+        yield counter
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from merchants.devices.portal import ReaderPortal
 from merchants.devices.reader import Reader
 from merchants.devices.tap import Sale
 from tests.journeys.counter import Counter, now
+from tests.journeys.line import Line
 from tests.journeys.portal import Portal
 from wallets.devices import tap as phone_tap
 from wallets.devices.phone import Phone
@@ -101,11 +102,13 @@ class Street:
     def customer(self, name: str = "Kim Mina") -> str:
         return str(self.portal.manage("customer_add", "--name", name)["customer"])
 
-    def card(self, customer: str, *, balance: int = 1_000_000) -> dict[str, Any]:
+    def card(
+        self, customer: str, *, balance: int = 1_000_000, programme: str = ""
+    ) -> dict[str, Any]:
         """Issue a card and return ``{card, issuer, balance, …}`` as the command tells it."""
         return self.portal.manage(
             *("card_issue", "--customer", customer),
-            *("--programme", self.programme["programme"], "--balance", str(balance)),
+            *("--programme", programme or self.programme["programme"], "--balance", str(balance)),
         )
 
     def block(self, card: str, *, reason: str = "LOST") -> dict[str, Any]:
@@ -134,8 +137,11 @@ class Street:
             customer=customer,
         )
 
-    def counter(self, shop: Shop) -> Counter:
-        """Enrol a reader of the shop that knows its limits and holds the current lists."""
+    def counter(self, shop: Shop, *, line: Line | None = None) -> Counter:
+        """Enrol a reader of the shop that knows its limits and holds the current lists.
+
+        With ``line`` it reaches the portal over that, and asks there about taps.
+        """
         key = SigningKey.generate()
         told = self._enrol("READER", owner=("--merchant", shop.merchant), key=key)
         reader = Reader(
@@ -148,12 +154,17 @@ class Street:
             save=self._disk(told["device"]),
             save_list=lambda issuer, state: self._disk(f"{told['device']}-{issuer}")(state),
         )
-        session = self._session(key, told["device"])
+        session = self._session(key, told["device"], origin=line.origin if line else "")
         portal = ReaderPortal(session=session, reader=reader)
         portal.sync_config(at=now())
         portal.refresh_blacklists(at=now())
-        log = self._folder / f"{told['device']}.log"
-        return Counter(reader=reader, portal=portal, session=session, log=log)
+        return Counter(
+            reader=reader,
+            portal=portal,
+            session=session,
+            log=self._folder / f"{told['device']}.log",
+            authorize=portal.authorize if line else None,
+        )
 
     def _enrol(
         self, kind: str, *, owner: tuple[str, str], key: SigningKey, **more: Any
@@ -168,10 +179,10 @@ class Street:
             **more,
         )
 
-    def _session(self, key: SigningKey, keyid: str) -> PortalSession:
+    def _session(self, key: SigningKey, keyid: str, *, origin: str = "") -> PortalSession:
         return PortalSession(
             http=self._http,
-            origin=self.portal.origin,
+            origin=origin or self.portal.origin,
             key=key,
             keyid=keyid,
             clock=time.time,

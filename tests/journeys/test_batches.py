@@ -11,7 +11,6 @@ from merchants.wire import Batch, batch_digest
 from tests.journeys.counter import Counter, now
 from tests.journeys.street import tap
 from tests.journeys.waiting import eventually
-from wallets.devices.phone import Phone
 from wallets.wire import OfflineRecord
 
 
@@ -103,38 +102,3 @@ def test_1_09_one_forged_record_is_rejected_alone(card, handset, token, counter)
     ]
     assert before - handset.at_the_portal(card["card"])["balance"] == 1_000 + 3_000
     assert counter.stored() == 0, "a rejected record has its result too"
-
-
-class TestDuplicates:
-    """1.10: one ATC, two payloads: the first stands; the same payload again harms nobody."""
-
-    def test_1_10_a_clone_is_rejected_and_lists_the_card(
-        self, street, card, handset, token, new_counter
-    ):
-        copied = Phone.from_state(handset.phone.to_state(), save=lambda _state: None)
-        clone = replace(handset, phone=copied)
-        first, second = new_counter(), new_counter()
-        assert tap(handset, token, first, 7_000).state == "approved"
-        assert tap(clone, token, second, 9_000).state == "approved"
-
-        assert results(first, first.upload().sequence) == [("POSTED", None)]
-        assert results(second, second.upload().sequence) == [("REJECTED", "duplicate_atc")]
-
-        def state() -> str:
-            told = street.portal.manage("blacklist", "status", "--card", card["card"])
-            return str(told["state"])
-
-        eventually(lambda: state() == "BLOCKED", within_s=60, every_s=1)
-
-    def test_1_10_the_same_record_again_is_already_posted(self, shop, handset, token, counter):
-        tap(handset, token, counter, 6_000)
-        kept = list(counter.reader.known.store.records)
-        certificate = handset.phone.credential(token).certificate
-        counter.upload()
-        known = len(shop.payments())
-
-        counter.reader.known.store.add(kept[0], certificate=certificate)
-        again = counter.upload()
-
-        assert results(counter, again.sequence) == [("POSTED", "already_posted")]
-        assert len(shop.payments()) == known

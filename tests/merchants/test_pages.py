@@ -42,6 +42,7 @@ LISTS = [
     "merchant-edit",
     "store-add",
     "equipment-enrol",
+    "agreement-list",
 ]
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.utils import timezone
 from psycopg import sql
 
-from config import audit, dumps, events
+from config import audit, dumps, events, partitions, retention
 from config.models import Audit, Event
 from issuers.services import blacklist
 from settlement.models import Batch, Payment, Transfer
@@ -184,6 +184,27 @@ class TestBackupAndRestore:
                 device=till.device, issuer=issuer.reference, have=lost, at=timezone.now()
             )
             assert again.content is not None
+
+    def test_months_that_went_stay_gone_and_those_that_come_are_guarded(
+        self, till, now, tmp_path, capsys, elsewhere
+    ):
+        long_ago, scope = now - timedelta(days=1200), till.merchant.reference
+        for at in (long_ago, now):
+            events.write(scope=scope, kind="payment.approved", subject="PAY-1", at=at)
+        events.number()
+        partitions.make_ahead(at=now)
+        assert [told.dropped for told in retention.retire(at=now, actor=audit.SYSTEM)] == [True]
+        made = answer(capsys, "backup", str(tmp_path / "kept"))
+
+        with elsewhere():
+            assert "error" not in answer(capsys, "restore", made["folder"])
+
+            assert (events.floor(scope=scope), events.head(scope=scope)) == (1, 2)
+            assert [event.seq for event in events.after(scope=scope, seq=0, limit=9)] == [2]
+            assert partitions.make_ahead(at=now) == []
+            for partition in ("config_event", partitions.Month.of(now).name("config_event")):
+                with pytest.raises(IntegrityError, match="stay"), connection.cursor() as cursor:
+                    cursor.execute(f"TRUNCATE {partition}")
 
     def test_its_times_are_told_and_its_folder_is_its_owners(self, made, tmp_path):
         assert made["seconds"] > 0

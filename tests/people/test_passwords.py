@@ -3,10 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
-from config.models import OneTimeLink, User
-from config.people import passwords
+from config.models import Audit, OneTimeLink, PasswordFailure, ResetAsked, User
+from config.people import passwords, resets
 from config.roles import Role
 from tests.factories.config import PASSWORD, member, signed_in, with_authenticator, with_password
 
@@ -45,8 +48,10 @@ def test_argon2_keeps_it(person):
 
 class TestForgotten:
     def ask(self, client, mailed, email="mina@example.com"):
+        answer = client.post(reverse("password-forgotten"), {"email": email})
         with mailed:
-            return client.post(reverse("password-forgotten"), {"email": email})
+            resets.send_asked(at=timezone.now(), limit=9)
+        return answer
 
     def test_a_mailed_link_sets_a_new_one(self, client, person, mailed):
         self.ask(client, mailed)
@@ -94,6 +99,24 @@ class TestForgotten:
         assert known.content == unknown.content
         assert len(mailed.outbox) == 1
 
+    def test_the_request_does_the_same_for_both(self, client, person):
+        """Nor does its time tell: neither looks anybody up, and a worker mails."""
+        asked = []
+        for email in ("mina@example.com", "nobody@example.com"):
+            with CaptureQueriesContext(connection) as queries:
+                client.post(reverse("password-forgotten"), {"email": email})
+            asked.append([query["sql"].split(" VALUES ")[0] for query in queries])
+
+        assert asked[0] == asked[1]
+        assert not OneTimeLink.objects.exists()
+        assert ResetAsked.objects.count() == 2
+
+    def test_each_is_answered_once(self, client, person, mailed):
+        self.ask(client, mailed)
+
+        assert resets.send_asked(at=timezone.now(), limit=9) == 0
+        assert not ResetAsked.objects.exists()
+
     def test_a_mailbox_is_not_flooded(self, client, person, mailed):
         for _n in range(5):
             self.ask(client, mailed)
@@ -117,3 +140,38 @@ class TestChanged:
 
         assert here.get(reverse("home")).status_code == 200
         assert elsewhere.get(reverse("home")).status_code == 302
+
+    def test_the_fifth_wrong_one_ends_guessing_for_a_while(self, person, time_machine, noon):
+        time_machine.move_to(noon, tick=False)
+        browser = signed_in(person)
+        wrong = [give(browser, f"wrong {n}").status_code for n in range(6)]
+
+        right = give(browser, PASSWORD)
+        time_machine.shift(15 * 60)
+
+        assert wrong == [422] * 5 + [429]
+        assert (right.status_code, right["Retry-After"]) == (429, "900")
+        assert "Try again in 900 s" in right.content.decode()
+        assert Audit.objects.filter(action="password.change_locked").count() == 1
+        assert give(browser, PASSWORD).status_code == 302
+
+    def test_without_the_count_guessing_goes_on(self, person):
+        """The negative control."""
+        browser = signed_in(person)
+        for n in range(9):
+            PasswordFailure.objects.all().delete()
+            last = give(browser, f"wrong {n}")
+
+        assert last.status_code == 422
+
+    def test_the_right_one_forgives_the_wrong_ones(self, person):
+        browser = signed_in(person)
+        for n in range(4):
+            give(browser, f"wrong {n}")
+
+        assert give(browser, PASSWORD).status_code == 302
+        assert not PasswordFailure.objects.exists()
+
+
+def give(browser, old):
+    return browser.post(reverse("password-change"), {"old": old, "password": CHOSEN})

@@ -7,9 +7,18 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 
-from config.models import SignInSession
+from config.models import Audit, Authenticator, PasswordFailure, SignInSession
+from config.people import tries
 from config.roles import Role
-from tests.factories.config import PASSWORD, code_at, member, with_authenticator, with_password
+from tests.factories.config import (
+    PASSWORD,
+    MembershipFactory,
+    code_at,
+    member,
+    signed_in,
+    with_authenticator,
+    with_password,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -162,6 +171,94 @@ class TestWrongPasswords:
             give_password(client, password="wrong wrong wrong", REMOTE_ADDR="192.0.2.7")
 
         assert give_password(client, REMOTE_ADDR="192.0.2.8").status_code == 302
+
+
+class TestOneNameFromManyAddresses:
+    """Each address stays below its own ten; together they would guess without end."""
+
+    @pytest.fixture
+    def guessed(self, client, person, clock, noon):
+        for _n in range(49):
+            tries.count(kind=tries.Kind.SIGN_IN, name=person.email, at=noon)
+        last = give_password(client, password="wrong wrong wrong", REMOTE_ADDR="192.0.2.1")
+        assert last.status_code == 422
+
+    def test_waits_after_fifty_in_an_hour(self, client, guessed, clock):
+        refused = give_password(client, REMOTE_ADDR="192.0.2.200")
+        clock.shift(2)
+
+        assert (refused.status_code, refused["Retry-After"]) == (429, "1")
+        assert give_password(client, REMOTE_ADDR="192.0.2.200").status_code == 302
+
+    def test_waits_longer_with_each_but_is_never_locked(self, client, guessed, clock):
+        for _n in range(8):
+            clock.shift(61)
+            give_password(client, password="wrong wrong wrong", REMOTE_ADDR="192.0.2.201")
+            refused = give_password(client, REMOTE_ADDR="192.0.2.202")
+
+        assert refused["Retry-After"] == "60"
+        clock.shift(61)
+        assert give_password(client, REMOTE_ADDR="192.0.2.202").status_code == 302
+
+    def test_costs_the_person_nothing_where_they_signed_in_lately(
+        self, client, person, clock, noon
+    ):
+        give_password(client, REMOTE_ADDR="203.0.113.5")
+        client.post(reverse("sign-in-code"), {"code": code_at(noon)}, REMOTE_ADDR="203.0.113.5")
+        for _n in range(60):
+            tries.count(kind=tries.Kind.SIGN_IN, name="MINA@example.com", at=noon)
+
+        there = give_password(Client(), REMOTE_ADDR="203.0.113.5")
+        elsewhere = give_password(Client(), REMOTE_ADDR="192.0.2.9")
+
+        assert (there.status_code, elsewhere.status_code) == (302, 429)
+
+    def test_an_unknown_name_waits_as_well(self, client, clock, noon):
+        for _n in range(60):
+            tries.count(kind=tries.Kind.SIGN_IN, name="nobody@example.com", at=noon)
+
+        assert give_password(client, email="nobody@example.com").status_code == 429
+
+    def test_without_the_count_there_is_no_wait(self, client, guessed):
+        """The negative control."""
+        PasswordFailure.objects.all().delete()
+
+        assert give_password(client, REMOTE_ADDR="192.0.2.200").status_code == 302
+
+
+class TestTheTrailTells:
+    def test_of_a_closed_door_once(self, client, person):
+        for _n in range(13):
+            give_password(client, password="wrong wrong wrong", REMOTE_ADDR="192.0.2.7")
+
+        row = Audit.objects.get(action="sign_in.locked")
+        assert (row.subject, row.address) == (str(person.pk), "192.0.2.7")
+
+    def test_of_ten_wrong_codes(self, client, person, clock, noon):
+        Authenticator.objects.update(failed_tries=9, failed_at=noon - timedelta(hours=1))
+        give_password(client)
+        give_code(client, "000000")
+
+        assert Audit.objects.get(action="second_factor.locked").subject == str(person.pk)
+
+    def test_of_signing_out_once(self, client, person, clock, noon):
+        give_password(client)
+        give_code(client, code_at(noon))
+        for _n in range(2):
+            client.post(reverse("sign-out"))
+
+        assert Audit.objects.filter(action="session.sign_out").count() == 1
+
+    def test_of_a_switch_to_another_tenant(self, issuer, merchant):
+        person = member(Role.ISSUER_RISK, tenant=issuer.reference)
+        other = MembershipFactory(role=Role.MERCHANT_OWNER, tenant=merchant.reference, user=person)
+        browser = signed_in(person)
+
+        for _n in range(2):
+            browser.post(reverse("tenant-switch"), {"membership": other.pk})
+
+        row = Audit.objects.get(action="tenant.switch")
+        assert (row.tenant, row.subject) == (merchant.reference, str(person.pk))
 
 
 def test_signing_out_ends_the_session(client, person, clock, noon):

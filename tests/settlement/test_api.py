@@ -173,7 +173,7 @@ class TestAMerchantsServer:
         foreign = Payment.objects.get().reference
 
         assert server("/merchant/payments").json() == {"payments": []}
-        assert server("/merchant/events").json() == {"events": [], "next": 0}
+        assert server("/merchant/events").json() == {"events": [], "next": 0, "floor": 0}
         assert server(f"/merchant/payments/{foreign}").status_code == 404
         assert server("/merchant/payments", after=foreign).status_code == 404
 

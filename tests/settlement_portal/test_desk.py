@@ -127,8 +127,12 @@ def test_each_page_answers_a_role_as_the_matrix_says(world, staff, role):
     browser = staff(role, "SPO-1" if role == Role.SPONSOR else None)
     batches = 200 if Right.SEE_BATCHES in MATRIX[role] else 403
     payments = 200 if Right.SEE_PAYMENTS in MATRIX[role] else 403
+    payouts = 200 if Right.SEE_PAYOUTS in MATRIX[role] else 403
     pages = {
         "/merchant/payments": LIVE[kind_of(role)],
+        "/merchant/payouts": payouts,
+        "/merchant/report": payouts,
+        "/merchant/report/file": payouts,
         "/merchant/days": LIVE[kind_of(role)],
         "/merchant/payments/shops": payments,
         f"/payments/{payment.reference}": payments,
@@ -143,6 +147,7 @@ def test_each_page_answers_a_role_as_the_matrix_says(world, staff, role):
 
 def addresses():
     given = {"reference": "PAY-0000000000", "issuer": "ISS-0000000000", "item": 1}
+    given["merchant"] = "MER-0000000000"
     return {
         pattern.name: reverse(
             pattern.name, kwargs={name: given[name] for name in pattern.pattern.converters}
@@ -158,9 +163,9 @@ def test_without_a_sign_in_every_page_leads_there(client, db):
         assert "/sign-in" in answer.url, name
 
 
-def test_all_but_two_pages_only_answer_reading(world, clerk):
+def test_all_but_three_pages_only_answer_reading(world, clerk):
     for name, url in addresses().items():
-        acts = name in ("exception-resolve", "dispute-close")
+        acts = name in ("exception-resolve", "dispute-close", "gap-resolve")
         assert clerk.post(url).status_code == (404 if acts else 405), name
 
 

@@ -1,6 +1,7 @@
 """The page of one payment: what it says, to whom, and what it keeps from whom."""
 
 import json
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -99,6 +100,30 @@ def test_who_bears_a_listed_card_is_said_with_its_reason(world, owner, auditor):
         assert "from the issuer's loss to the shop's payable" in html
     assert "Approved in the exposure window" in page(auditor, payment)
     assert "Approved in the exposure window" not in page(owner, payment), "the issuer's queue"
+
+
+def test_the_evidence_of_a_liability_is_shown_to_issuer_and_shop(world, owner, auditor):
+    issuer = world.issuer.reference
+    blacklist.block_and_publish(
+        card=world.card.card,
+        reason=BlacklistEntry.Reason.LOST,
+        at=world.now - timedelta(minutes=20),
+        actor=blacklist_actor(),
+    )
+    fetched = world.now - timedelta(minutes=10)
+    blacklist.fetch(device=world.shop.device, issuer=issuer, have=0, at=fetched)
+    record = world.card.sale(world.shop, 9900, at=world.now - timedelta(minutes=30))
+    (payment,) = world.post(world.shop, record, versions=[1])
+
+    for browser in (owner, auditor):
+        html = page(browser, payment)
+        assert "Shop bears it" in html
+        assert "<dt>Card listed</dt>" in html
+        assert "<dt>On the list since</dt><dd>version 1</dd>" in html
+        assert "<dt>Reader says it held</dt><dd>version 1</dd>" in html
+        assert "<dt>Portal had given it</dt><dd>version 1</dd>" in html
+        assert "The reader was given the list it says it held later." in html
+    assert "Dated before the portal can prove" in page(auditor, payment)
 
 
 def blacklist_actor():

@@ -5,8 +5,9 @@ from html import unescape
 
 import pytest
 
-from config.roles import MATRIX, Right, Role
+from config.roles import KIND_OF, MATRIX, Right, Role, TenantKind
 from settlement.models import Dispute, ExceptionItem
+from settlement.services import online
 from settlement.services.batches import BatchRefused
 
 
@@ -136,6 +137,59 @@ def test_a_batch_that_never_came_is_missed(world, owner):
     assert "Batch missing" in html
     assert "Numbers 2 to 3 have not come" in html
     assert "Readers with a batch that has not come: 1" in text(owner.get("/"))
+
+
+@pytest.fixture
+def missing(world):
+    with pytest.raises(BatchRefused):
+        world.shop.upload(world.card.sale(world.shop, 500), sequence=4)
+    return ExceptionItem.objects.get(kind="reader_sequence_missing")
+
+
+def test_the_clearing_desk_finds_the_shop_whose_batches_are_missing(world, missing, clerk):
+    html = text(clerk.get("/queues"))
+    assert f"/merchant/offline?merchant={world.merchant.reference}" in html
+    page = f"/merchant/offline/{world.merchant.reference}/gaps/{missing.pk}"
+    offline = clerk.get("/merchant/offline", {"merchant": world.merchant.reference})
+    assert page in text(offline)
+    assert "batches 1 to 3 have not come" in text(clerk.get(page))
+
+    clerk.post(page, {"words": "The reader was stolen."})
+
+    missing.refresh_from_db()
+    assert missing.resolution == "The reader was stolen."
+    assert "Shops with missing" not in text(clerk.get("/queues"))
+
+
+@pytest.mark.parametrize("role", Role)
+def test_only_the_clearing_desk_explains_a_missing_batch(role, world, missing, staff):
+    browser = staff(role, "SPO-1" if role == Role.SPONSOR else None)
+    page = f"/merchant/offline/{world.merchant.reference}/gaps/{missing.pk}"
+    desk = KIND_OF[role] == TenantKind.PLATFORM and Right.RESOLVE_EXCEPTIONS in MATRIX[role]
+
+    assert browser.get(page).status_code == (200 if desk else 403)
+    assert browser.post(page, {"words": "Mine."}).status_code == (302 if desk else 403)
+
+
+def test_a_dispute_of_a_tap_asked_online_says_so(world, clerk):
+    record = world.card.sale(world.shop, 1000)
+    world.post(world.shop, record)
+    again = world.card.sale(world.shop, 2500, atc=1)
+    with pytest.raises(online.TapRefused):
+        online.authorise(
+            device=world.shop.device,
+            record=again,
+            certificate=bytes(world.card.credential.certificate),
+            at=world.now,
+        )
+    dispute = Dispute.objects.get()
+
+    html = text(clerk.get(at(world, "disputes")))
+    assert "asked online" in html
+    assert "2,500 <small>KRW" in html
+    page = at(world, f"disputes/{dispute.reference}")
+    assert "asked online" in text(clerk.get(page))
+    assert dispute.payment.reference in text(clerk.get(page))
 
 
 @pytest.mark.parametrize("path", ["exceptions", "disputes"])

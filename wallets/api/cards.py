@@ -12,21 +12,19 @@ from config.api.once import idempotent
 from config.api.permissions import device_of
 from config.api.serializers import NoBody
 from config.models.devices import DeviceKind
-from config.refusals import Refused
 from config.wire import b64
-from issuers.models import Programme
-from issuers.services import cards, credentials
-from wallets.api.serializers import CardsAnswer, CertificateAnswer, CertificateBody, PinBody
+from issuers.services import cards
+from wallets.api.serializers import (
+    CardsAnswer,
+    CertificateAnswer,
+    CertificateBody,
+    PendingAnswer,
+    PinBody,
+)
 from wallets.selectors.cards import card_of, cards_of
-from wallets.services import pins
+from wallets.services import certificates, pins
 
 PHONE = device_of(DeviceKind.PHONE)
-
-
-class AuthenticationRequired(Refused):
-    code = "authentication_required"
-    status = 403
-    title = "The customer must prove who it is first"
 
 
 class CardList(APIView):
@@ -45,22 +43,21 @@ class CardCertificate(APIView):
 
     permission_classes = [PHONE]
 
-    @extend_schema(request=CertificateBody, responses={201: CertificateAnswer})
+    @extend_schema(request=CertificateBody, responses={201: CertificateAnswer, 202: PendingAnswer})
     @idempotent
     def post(self, request: Request, card: str) -> Response:
         body = CertificateBody.read(request)
         device = signer_of(request)
         mine = card_of(device=device, reference=card)
-        if mine.programme.certificate_rule == Programme.CertificateRule.STEP_UP:
-            raise AuthenticationRequired
-        if mine.programme.certificate_rule == Programme.CertificateRule.STAFF:
-            return Response({"state": "PENDING"}, status=status.HTTP_202_ACCEPTED)
-        credential = credentials.issue(
+        credential = certificates.ask(
             card=mine,
             device=device,
             public_key=body["public_key"],
+            authentication=body.get("authentication", ""),
             at=timezone.now(),
         )
+        if credential is None:
+            return Response({"state": "PENDING"}, status=status.HTTP_202_ACCEPTED)
         assert credential.certificate is not None  # signed before it is handed out
         told = {
             "certificate": b64.encode(bytes(credential.certificate)),

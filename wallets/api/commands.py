@@ -11,6 +11,7 @@ from config.api.authentication import signer_of
 from config.api.permissions import device_of
 from config.api.serializers import NoBody
 from config.models.devices import DeviceKind
+from settlement.services import contacts
 from wallets.api.serializers import (
     AcknowledgementBody,
     CommandsAnswer,
@@ -30,7 +31,7 @@ class CommandList(APIView):
     @extend_schema(parameters=[CommandsQuery], responses=CommandsAnswer)
     def get(self, request: Request) -> Response:
         after = CommandsQuery.of_query(request)["after"]
-        waiting = commands.pull(device=signer_of(request), after=after, at=timezone.now())
+        waiting = contacts.pull(device=signer_of(request), after=after, at=timezone.now())
         newest = max([after, *(command.seq for command in waiting)])
         return Response(CommandsAnswer({"commands": waiting, "next": newest}).data)
 

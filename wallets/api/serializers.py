@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from config.api.serializers import Binary, CardToken, Counter, StrictSerializer, Text
 from wallets.selectors.cards import WalletCard
+from wallets.wire.assertions import CHALLENGE_BYTES_MAX
 
 PUBLIC_KEY_BYTES = 65  # P-256, uncompressed
 PIN_CODE = r"^[0-9]{10}\Z"  # "$" would let a line break through
@@ -23,6 +24,31 @@ class CertificateAnswer(serializers.Serializer[Any]):
 
     certificate = Binary()
     list_number = Counter()
+
+
+class PendingAnswer(serializers.Serializer[Any]):
+    """``PENDING``: staff have to agree; the same call again tells."""
+
+    state = Text()
+
+
+class ChallengeAnswer(serializers.Serializer[Any]):
+    challenge = Binary()
+
+
+class AuthenticationBody(StrictSerializer):
+    """What was asserted, and COSE_Sign1 by the device key over it (protocol §7)."""
+
+    app_serial = Text(max_length=64)
+    challenge = Binary(max_length=CHALLENGE_BYTES_MAX)
+    assertion = Binary(max_length=1024)
+
+
+class AuthenticationAnswer(serializers.Serializer[Any]):
+    """Good for one act within 5 minutes."""
+
+    authentication = Text()
+    expires_at = serializers.DateTimeField()
 
 
 class CardAnswer(serializers.Serializer[WalletCard]):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from wallets.api import cards, commands, records
+from wallets.api import authentications, cards, commands, records
 
 urlpatterns = [
     path("wallet/cards", cards.CardList.as_view(), name="api-wallet-cards"),
@@ -12,6 +12,11 @@ urlpatterns = [
     path("wallet/cards/<str:card>/freeze", cards.CardFreeze.as_view(), name="api-wallet-freeze"),
     path(
         "wallet/cards/<str:card>/unfreeze", cards.CardUnfreeze.as_view(), name="api-wallet-unfreeze"
+    ),
+    path(
+        "wallet/authentications",
+        authentications.Authentications.as_view(),
+        name="api-wallet-authentications",
     ),
     path("wallet/pin", cards.PinChange.as_view(), name="api-wallet-pin"),
     path("wallet/commands", commands.CommandList.as_view(), name="api-wallet-commands"),

@@ -27,13 +27,15 @@ def apply(*, command: Command, credential: Credential, issuer_key: bytes, at: in
             credential.blocked = True
         case Action.UNBLOCK:
             credential.blocked = False
+            # The portal lifts what it knows of; a freeze it never heard of stays.
+            if credential.freeze_told:
+                credential.frozen = credential.freeze_told = False
         case Action.RESET:
             _reset(credential, command)
         case Action.CERTIFICATE:
             _renew(credential, command, issuer_key)
         case Action.WIPE:
-            credential.key = None
-            credential.records, credential.unsent, credential.answered = [], 0, None
+            credential.wipe()
     credential.version = command.version
 
 

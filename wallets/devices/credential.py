@@ -23,6 +23,7 @@ class Refusal(StrEnum):
     CARD_UNKNOWN = "card_unknown"
     CARD_BLOCKED = "card_blocked"
     CARD_FROZEN = "card_frozen"
+    CONTACT_NEEDED = "contact_needed"
     CERTIFICATE_EXPIRED = "certificate_expired"
     CONTACT_OVERDUE = "contact_overdue"
     USES_EXHAUSTED = "uses_exhausted"
@@ -63,7 +64,9 @@ class Credential:
 
     ``uses`` and ``amount_minor`` count since the issuer's latest reset. ``version`` is the newest
     over-the-air version applied. ``blocked`` is the issuer's mark, ``frozen`` the owner's own; each
-    stands for this card only. After a wipe ``key`` is gone and only the version is remembered.
+    stands for this card only; ``freeze_told``: the portal knows of it, so its unblock ends it too.
+    ``awaits_commands``: a new card may be blocked already, and pays once its commands were pulled.
+    After a wipe ``key`` is gone; the version is remembered, and copies the portal never had.
     ``first_atc`` is the ATC the counts began after: a credential made anew goes on from the older.
     """
 
@@ -77,6 +80,8 @@ class Credential:
     version: int = 0
     blocked: bool = False
     frozen: bool = False
+    freeze_told: bool = False
+    awaits_commands: bool = False
     records: list[bytes] = field(default_factory=list)  # own signed records, latest last
     unsent: int = 0  # how many of the latest the portal has not had as evidence
     answered: tuple[bytes, bytes] | None = None  # latest question's digest, and its record
@@ -96,6 +101,8 @@ class Credential:
             raise CardRefused(Refusal.CARD_BLOCKED)
         if self.frozen:
             raise CardRefused(Refusal.CARD_FROZEN)
+        if self.awaits_commands:
+            raise CardRefused(Refusal.CONTACT_NEEDED)
         if at >= self.terms.expires:
             raise CardRefused(Refusal.CERTIFICATE_EXPIRED)
         if at >= self.terms.profile.contact_by:
@@ -180,6 +187,32 @@ class Credential:
         self.answered = (_digest(challenge, voided_atc), record)
         return record
 
+    def take_over(self, *, older: "Credential") -> None:
+        """Go on where the card's credential before this one stood, with counts of nothing.
+
+        Neither a fresh key nor a fresh certificate lifts a mark; copies that the portal has not
+        had stay to be sent.
+        """
+        self.atc, self.first_atc, self.version = older.atc, older.atc, older.version
+        self.blocked, self.frozen = older.blocked, older.frozen
+        self.freeze_told = older.freeze_told
+        self.records, self.unsent = older.unsent_records(), older.unsent
+
+    def wipe(self) -> None:
+        """Forget the key for good; only what the portal never had is kept until it has it."""
+        self.key, self.answered = None, None
+        self.records = self.unsent_records()
+
+    def unsent_records(self) -> list[bytes]:
+        """Return the copies of which the portal has not had one, oldest first."""
+        return self.records[-self.unsent :] if self.unsent else []
+
+    def sent(self, *, count: int) -> None:
+        """Note that the portal has the oldest ``count`` of the unsent copies."""
+        self.unsent -= count
+        if self.key is None:
+            self.records = self.unsent_records()
+
     def to_state(self) -> dict[str, Any]:
         """Return the credential as JSON-able values; the key is in it, so keep it as a secret."""
         return {
@@ -193,6 +226,8 @@ class Credential:
             "version": self.version,
             "blocked": self.blocked,
             "frozen": self.frozen,
+            "freeze_told": self.freeze_told,
+            "awaits_commands": self.awaits_commands,
             "records": [b64.encode(record) for record in self.records],
             "unsent": self.unsent,
             "answered": self.answered and [b64.encode(part) for part in self.answered],
@@ -213,6 +248,8 @@ class Credential:
             version=state["version"],
             blocked=state["blocked"],
             frozen=state["frozen"],
+            freeze_told=state["freeze_told"],
+            awaits_commands=state["awaits_commands"],
             records=[b64.decode(record) for record in state["records"]],
             unsent=state["unsent"],
             answered=(answered[0], answered[1]) if answered else None,

@@ -9,20 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from config.wire import b64, trust
-from config.wire.errors import WireError
 from config.wire.keys import SigningKey
 from issuers.wire import Acknowledgement, CardCertificate, Command
-from merchants.wire import Challenge, ReaderCertificate
-from wallets.devices import commands
+from wallets.devices import commands, offers
 from wallets.devices.commands import CommandRefused
 from wallets.devices.credential import CardRefused, Credential, Offer, Refusal
+from wallets.devices.wishes import CardNotAccepted, SignOutRefused, Wish
 from wallets.wire import Verification
 
 type State = dict[str, Any]
-
-
-class CardNotAccepted(Exception):
-    """The certificate is not for a key this phone made for that card."""
 
 
 class Phone:
@@ -42,12 +37,18 @@ class Phone:
         self._save = save
         self._new_key = new_key
         self._cards: dict[bytes, Credential] = {}
-        self._new_keys: dict[bytes, SigningKey] = {}
+        self._wishes: dict[bytes, Wish] = {}
+        self._unheard: set[bytes] = set()  # commands whose acknowledgement is not known to be there
 
     @property
     def cards(self) -> list[bytes]:
         """Return the tokens of the cards that are on this phone, wiped ones left out."""
         return [card for card, held in self._cards.items() if held.key is not None]
+
+    @property
+    def credentials(self) -> list[Credential]:
+        """Return what the phone holds of every card, wiped ones included."""
+        return list(self._cards.values())
 
     def credential(self, card: bytes) -> Credential:
         """Return the card's credential, to be looked at.
@@ -61,17 +62,21 @@ class Phone:
 
     def prepare_card(self, *, card: bytes) -> bytes:
         """Return the public key to ask a certificate for; the same until one is accepted."""
-        if card not in self._new_keys:
-            self._new_keys[card] = self._new_key()
-            self.save()
-        return self._new_keys[card].public
+        return self.wish(card=card).key.public
 
-    def accept_card(self, *, certificate: bytes, at: int) -> None:
+    def wish(self, *, card: bytes) -> Wish:
+        """Return what is asked for the card, with a new key unless one is waiting already."""
+        if card not in self._wishes:
+            self._wishes[card] = Wish(key=self._new_key())
+            self.save()
+        return self._wishes[card]
+
+    def accept_card(self, *, certificate: bytes, at: int, awaits_commands: bool = False) -> None:
         """Put the card on the phone, in place of an older credential of the same card.
 
-        ATC, newest version and the issuer's mark go on from the older one: neither a fresh key nor
-        a fresh certificate lifts a block. Commands are pulled from the first again, for one may
-        have been passed over while the card was not here yet.
+        ATC, newest version and the marks go on from the older one. Commands are pulled from the
+        first again, for one may have been passed over while the card was not here yet; with
+        ``awaits_commands`` the card pays only after :meth:`heard`.
 
         :raises WireError: no trusted issuer signed it
         :raises CardNotAccepted: it is not for the key made by :meth:`prepare_card`
@@ -79,17 +84,32 @@ class Phone:
         terms = CardCertificate.peek(certificate)
         issuer_key = self.trusted.key_for(holder=terms.issuer, signed=certificate, at=at)
         CardCertificate.open(certificate, public_key=issuer_key)
-        key = self._new_keys.get(terms.card_token)
-        if key is None or key.public != terms.public_key:
+        wish = self._wishes.get(terms.card_token)
+        if wish is None or wish.key.public != terms.public_key:
             raise CardNotAccepted(b64.encode(terms.card_token))
-        fresh = Credential(key=key, certificate=certificate, contacted_at=at)
+        fresh = Credential(
+            key=wish.key,
+            certificate=certificate,
+            contacted_at=at,
+            awaits_commands=awaits_commands,
+        )
         older = self._cards.get(terms.card_token)
         if older is not None:
-            fresh.atc, fresh.first_atc, fresh.version = older.atc, older.atc, older.version
-            fresh.blocked, fresh.frozen = older.blocked, older.frozen
+            fresh.take_over(older=older)
         self._cards[terms.card_token] = fresh
-        del self._new_keys[terms.card_token]
+        del self._wishes[terms.card_token]
         self.commands_after = 0
+        self.save()
+
+    def give_up(self, *, card: bytes) -> None:
+        """Forget the key that was refused for the card; asking again makes another."""
+        del self._wishes[card]
+        self.save()
+
+    def heard(self) -> None:
+        """Note that all commands that waited were pulled: new cards may pay."""
+        for held in self._cards.values():
+            held.awaits_commands = False
         self.save()
 
     def check_before_contact(self, *, card: bytes, at: int) -> None:
@@ -116,27 +136,8 @@ class Phone:
         :raises CardRefused: the platform did not certify this reader, or not any more, or the
             challenge is not that reader's
         """
-        try:
-            platform_key = self.trusted.key_for(holder=trust.PLATFORM, signed=certificate, at=at)
-            reader = ReaderCertificate.open(certificate, public_key=platform_key)
-        except WireError as wrong:
-            raise CardRefused(Refusal.READER_UNTRUSTED) from wrong
-        if at >= reader.expires:
-            raise CardRefused(Refusal.READER_UNTRUSTED)
-        try:
-            asked = Challenge.open(challenge, public_key=reader.public_key)
-        except WireError as wrong:
-            raise CardRefused(Refusal.CHALLENGE_INVALID) from wrong
-        if asked.device != reader.device:
-            raise CardRefused(Refusal.CHALLENGE_INVALID)
-        return Offer(
-            merchant=reader.merchant,
-            merchant_name=reader.merchant_name,
-            reader=reader.device,
-            amount_minor=asked.amount,
-            currency=asked.currency,
-            nonce=asked.nonce,
-            at=asked.at,
+        return offers.examine(
+            trusted=self.trusted, certificate=certificate, challenge=challenge, at=at
         )
 
     def answer_challenge(
@@ -209,6 +210,7 @@ class Phone:
         key = self.trusted.key_for(holder=held.terms.issuer, signed=command, at=at)
         asked = Command.open(command, public_key=key)
         commands.apply(command=asked, credential=held, issuer_key=key, at=at)
+        self._unheard.add(asked.command_id)
         self.save()
         return Acknowledgement(
             command_id=asked.command_id,
@@ -220,29 +222,43 @@ class Phone:
             amount=held.amount_minor,
         ).sign(key=self.device_key)
 
-    def freeze(self, *, card: bytes) -> None:
-        """Set the owner's own mark.
+    def acknowledged(self, *, command: bytes) -> None:
+        """Note that the portal has decided on the acknowledgement of ``command``."""
+        self._unheard.discard(Command.peek(command).command_id)
+        self.save()
 
-        :raises CardRefused: no such card on this phone
+    def sign_out(self) -> None:
+        """Delete the key of every card; ATCs and versions stay, for the card may come back here.
+
+        :raises SignOutRefused: copies or acknowledgements are unsent; nothing was deleted
         """
-        self.credential(card).frozen = True
+        copies = sum(held.unsent for held in self._cards.values())
+        if copies or self._unheard:
+            raise SignOutRefused(copies=copies, acknowledgements=len(self._unheard))
+        for held in self._cards.values():
+            held.wipe()
+        self._wishes = {}
+        self.save()
+
+    def freeze(self, *, card: bytes, told: bool = False) -> None:
+        """Set the owner's own mark, or refuse an unknown card; ``told``: the portal knows of it."""
+        held = self.credential(card)
+        held.frozen, held.freeze_told = True, told
         self.save()
 
     def unfreeze(self, *, card: bytes) -> None:
-        """Lift the owner's own mark; an issuer's block stays.
-
-        :raises CardRefused: no such card on this phone
-        """
-        self.credential(card).frozen = False
+        """Lift the owner's own mark, or refuse an unknown card; an issuer's block stays."""
+        held = self.credential(card)
+        held.frozen = held.freeze_told = False
         self.save()
 
     def configure(self, *, document: Mapping[str, Any], at: int) -> None:
         """Take the trust list of ``GET /device/config`` as the platform signed it.
 
-        :raises WireError: the platform's signature is missing or wrong
+        :raises WireError: the platform's signature is missing or wrong, or it is an older one
         """
         config = self.trusted.open_config(document=document, at=at)
-        self.trusted = trust.TrustList.of_config(config["trust"])
+        self.trusted = trust.TrustList.of_config(config["trust"], issued_at=config.get("issued_at"))
         self.save()
 
     def save(self) -> None:
@@ -256,9 +272,8 @@ class Phone:
             "trusted": self.trusted.to_state(),
             "commands_after": self.commands_after,
             "cards": {b64.encode(card): held.to_state() for card, held in self._cards.items()},
-            "new_keys": {
-                b64.encode(card): key.to_pem().decode() for card, key in self._new_keys.items()
-            },
+            "wishes": {b64.encode(card): wish.to_state() for card, wish in self._wishes.items()},
+            "unheard": sorted(b64.encode(command) for command in self._unheard),
         }
 
     @classmethod
@@ -279,6 +294,7 @@ class Phone:
         phone.commands_after = state["commands_after"]
         for card, held in state["cards"].items():
             phone._cards[b64.decode(card)] = Credential.from_state(held)
-        for card, pem in state["new_keys"].items():
-            phone._new_keys[b64.decode(card)] = SigningKey.from_pem(pem.encode())
+        for card, wish in state["wishes"].items():
+            phone._wishes[b64.decode(card)] = Wish.from_state(wish)
+        phone._unheard = {b64.decode(command) for command in state["unheard"]}
         return phone

@@ -28,13 +28,18 @@ class Phone(models.Model):
     psn_key = models.BinaryField()  # sealed; the PIN itself never leaves the phone (protocol §2)
     pin_counter = models.BigIntegerField(default=0)  # `last`, moves only on success
     pin_failures = models.PositiveSmallIntegerField(default=0)
+    authentication_failures = models.PositiveSmallIntegerField(default=0)
     locked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=Q(pin_failures__lte=5) & Q(pin_counter__gte=0), name="phone_pin_counts"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(authentication_failures__lt=5) | Q(locked_at__isnull=False),
+                name="phone_locked_by_five_failures",
+            ),
         ]
 
     def __str__(self) -> str:

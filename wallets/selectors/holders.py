@@ -10,7 +10,7 @@ from config.models import Device
 from config.wire import b64
 from config.wire.errors import WireError
 from issuers.models import BlacklistEntry, Card, Credential, OtaCommand
-from wallets.models import Customer
+from wallets.models import Customer, Phone
 
 COMMANDS_SHOWN = 50
 _TOKEN_BYTES = 16
@@ -69,6 +69,11 @@ def devices_found(*, devices: QuerySet[Device], typed: str) -> QuerySet[Device]:
         return devices
     named = Q(name__icontains=words) | Q(reference__iexact=words) | Q(owner__iexact=words)
     return devices.filter(named | Q(owner__in=_holders(words)))
+
+
+def is_locked(device: Device) -> bool:
+    """Return whether wrong PIN codes or failed proofs locked the phone."""
+    return Phone.objects.filter(device=device, locked_at__isnull=False).exists()
 
 
 def names_of(*, references: Collection[str]) -> dict[str, str]:

@@ -4,6 +4,9 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from django.db import transaction
+from django.db.models import Count
+
 from config.models import Device
 from config.refusals import Refused
 from config.wire import cose
@@ -13,6 +16,8 @@ from wallets.models import OfflineCopy
 from wallets.wire import OfflineRecord
 
 RECORDS_MAX = 500
+# Of one certificate, which lasts a week: a phone signs what it likes, and copies are never deleted.
+COPIES_MAX = 5000
 
 
 class RecordMalformed(Refused):
@@ -25,6 +30,12 @@ class RecordForeign(Refused):
     title = "The record was not signed by a card on this phone"
 
 
+class TooManyRecords(Refused):
+    code = "too_many_records"
+    status = 429
+    title = "This certificate has more records than it can have paid with"
+
+
 def keep(*, device: Device, records: Sequence[bytes], at: datetime) -> int:
     """Store each record once and return how many were new; nothing is ever posted from here.
 
@@ -32,6 +43,7 @@ def keep(*, device: Device, records: Sequence[bytes], at: datetime) -> int:
 
     :raises RecordMalformed: one of them is no offline record
     :raises RecordForeign: one was not signed by a credential of this phone
+    :raises TooManyRecords: a certificate has more copies than it can have paid with
     """
     opened = [_opened(data) for data in records]
     credentials = {
@@ -43,9 +55,14 @@ def keep(*, device: Device, records: Sequence[bytes], at: datetime) -> int:
     copies = [
         _copy(credentials, record, data, at) for record, data in zip(opened, records, strict=True)
     ]
-    before = OfflineCopy.objects.filter(credential__device=device).count()
-    OfflineCopy.objects.bulk_create(copies, ignore_conflicts=True)
-    return OfflineCopy.objects.filter(credential__device=device).count() - before
+    kept = OfflineCopy.objects.filter(credential__in=credentials.values())
+    before = kept.count()
+    with transaction.atomic():
+        OfflineCopy.objects.bulk_create(copies, ignore_conflicts=True)
+        counts = dict(kept.values_list("credential").annotate(n=Count("pk")))
+        if max(counts.values(), default=0) > COPIES_MAX:
+            raise TooManyRecords
+    return sum(counts.values()) - before
 
 
 def _opened(data: bytes) -> OfflineRecord:

@@ -7,12 +7,21 @@ from typing import Any
 
 from django.db import transaction
 
-from config import sealing
+from config import audit, sealing
+from config.audit import Actor
 from config.models import Device, EnrolmentCode
+from config.refusals import Refused
 from config.wire import b64
+from issuers.services import wipes
 from wallets.models import Customer, Phone, SocketTicket
 
 TICKET_LIFE = timedelta(seconds=30)
+
+
+class NotLocked(Refused):
+    code = "not_locked"
+    status = 409
+    title = "This phone is not locked"
 
 
 @transaction.atomic
@@ -33,6 +42,34 @@ def enrol(
     return {}
 
 
+def end(*, device: Device, actor: Actor, reason: str, at: datetime) -> None:
+    """End what a revoked phone carried: its cards retire, and their numbers go on the list."""
+    wipes.retire_phone(device=device, at=at, actor=actor, note=reason)
+
+
+@transaction.atomic
+def unlock(*, device: Device, reason: str, at: datetime, actor: Actor, tenant: str) -> None:
+    """Reset a phone that wrong PIN codes or failed proofs locked; ``tenant``: whose staff did.
+
+    :raises NotLocked: it is not locked
+    """
+    phone = Phone.objects.select_for_update().get(device=device)
+    if phone.locked_at is None:
+        raise NotLocked
+    Phone.objects.filter(pk=phone.pk).update(
+        locked_at=None, pin_failures=0, authentication_failures=0
+    )
+    audit.record(
+        actor=actor,
+        action="phone.unlock",
+        subject_kind="device",
+        subject=device.reference,
+        tenant=tenant,
+        at=at,
+        reason=reason,
+    )
+
+
 def socket_ticket(*, device: Device, at: datetime) -> tuple[str, datetime]:
     """Return a one-time ticket for the phone's socket and when it ends: 30 s (protocol §5.2)."""
     ticket = secrets.token_urlsafe(24)
@@ -50,6 +87,12 @@ def take_ticket(*, ticket: str, at: datetime) -> Device | None:
         return None
     device = SocketTicket.objects.select_related("device").get(ticket_hash=_hash(ticket)).device
     return device if device.state == Device.State.ACTIVE else None
+
+
+def forget_tickets(*, at: datetime, limit: int) -> int:
+    """Delete up to ``limit`` tickets that ended; return how many."""
+    ended = SocketTicket.objects.filter(expires_at__lte=at).values("pk")[:limit]
+    return SocketTicket.objects.filter(pk__in=ended).delete()[0]
 
 
 def limits_of(*, device: Device) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from issuers.services.blacklist.listing import (
     CardNotBlocked,
     ReasonUnknown,
     block,
+    is_listed,
     unblock,
 )
 from issuers.services.blacklist.outright import (
@@ -42,6 +43,7 @@ __all__ = [
     "block_and_publish",
     "fetch",
     "file_for",
+    "is_listed",
     "issuers_unprepared",
     "issuers_waiting",
     "log_download",

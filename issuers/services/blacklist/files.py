@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,10 +18,9 @@ from issuers.models import (
     Issuer,
     ListedNumber,
 )
-from issuers.services.blacklist import publication
+from issuers.services.blacklist import numbers, publication
 from issuers.wire import rice
 
-_CHUNK = 20_000
 # A full list must spare this much before it replaces a delta: small lists then go as deltas.
 _WORTH_BITS = 128
 
@@ -115,8 +114,8 @@ def _build(newest: BlacklistVersion, *, base: int, at: datetime) -> BlacklistFil
         base=base,
         issued=int(newest.published_at.timestamp()),
         wait_s=issuer.poll_wait_s,
-        removals=rice.encode(_numbers(_gone(newest, base)) if base else ()),
-        additions=rice.encode(_numbers(_come(newest, base))),
+        removals=rice.encode(numbers.ascending(_gone(newest, base)) if base else ()),
+        additions=rice.encode(numbers.ascending(_come(newest, base))),
         entries=newest.entries,
         digest=bytes(newest.digest),
     )
@@ -158,8 +157,3 @@ def _same_number(newest: BlacklistVersion, version: int) -> Exists:
             _listed_at(version), issuer=newest.issuer_id, list_number=OuterRef("list_number")
         )
     )
-
-
-def _numbers(rows: QuerySet[ListedNumber]) -> Iterable[int]:
-    ordered = rows.order_by("list_number").values_list("list_number", flat=True)
-    return ordered.iterator(chunk_size=_CHUNK)

@@ -1,6 +1,5 @@
 """Publication: everything that waits gets one new version number, which only rises."""
 
-from array import array
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,10 +9,11 @@ from django.db.models import Q
 from config import audit
 from config.audit import Actor
 from issuers.models import BlacklistVersion, Issuer, ListedNumber
+from issuers.services.blacklist import numbers
 from issuers.wire import rice
+from issuers.wire.rice import Numbers
 
 _PUBLISHERS_LOCK = 0x50_62_6C  # first half of the advisory lock, the second is the issuer's id
-_CHUNK = 20_000
 
 
 def current(*, issuer: Issuer) -> BlacklistVersion | None:
@@ -79,15 +79,15 @@ def _publish(issuer: Issuer, at: datetime, *, least: int) -> BlacklistVersion | 
     added = _take(Q(added_in=None), issuer, added_in=version)
     if not added and not removed and reached >= least:
         return None
-    numbers = _listed(issuer)
+    listed = _listed(issuer)
     return BlacklistVersion.objects.create(
         issuer=issuer,
         version=version,
         published_at=at,
         added=added,
         removed=removed,
-        entries=len(numbers),
-        digest=rice.digest(numbers),
+        entries=len(listed),
+        digest=rice.digest(listed),
     )
 
 
@@ -105,8 +105,8 @@ def _forget_expired(issuer: Issuer, at: datetime) -> None:
     ListedNumber.objects.filter(issuer=issuer, added_in=None, leaves_at__lte=at).delete()
 
 
-def _listed(issuer: Issuer) -> array[int]:
-    """Return all numbers now on the list, ascending, 8 bytes each, read by a server-side cursor."""
-    listed = ListedNumber.objects.filter(issuer=issuer, added_in__isnull=False, removed_in=None)
-    numbers = listed.order_by("list_number").values_list("list_number", flat=True)
-    return array("Q", numbers.iterator(chunk_size=_CHUNK))
+def _listed(issuer: Issuer) -> Numbers:
+    """Return all numbers now on the list, as this transaction sees them."""
+    return numbers.ascending(
+        ListedNumber.objects.filter(issuer=issuer, added_in__isnull=False, removed_in=None)
+    )

@@ -1,0 +1,17 @@
+"""PostgreSQL arrays of integers, written as literals at once.
+
+The driver writes a list value by value, which for the ids of a large posting takes longer than the
+query they are for.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+
+
+def of(values: Iterable[int]) -> str:
+    """Return ``values`` as the literal of an array; the statement casts it (``%s::bigint[]``)."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def columns(rows: Collection[Sequence[int]], *, width: int) -> list[str]:
+    """Return one array per column of ``rows``, each ``width`` integers long."""
+    return [of(column) for column in zip(*rows, strict=True)] or ["{}"] * width

@@ -1,0 +1,74 @@
+"""``./paydesk bench curves``: posting rate by joined size and by table size, list size by share.
+
+As Markdown tables.
+"""
+
+import statistics
+
+import numpy as np
+
+from issuers.wire import skips
+from tests.benchmarks import files, numbers
+from tests.benchmarks.books import Books
+from tests.benchmarks.past import fill
+
+_JOINED = (100, 1_000, 10_000, 100_000)
+_PAYMENTS = (100_000, 500_000, 1_000_000, 2_000_000, 5_000_000)
+_SHARES = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5)
+_SHORT_JOINED, _SHORT_PAYMENTS = (20, 40), (400, 800)
+_TILLS, _CARDS, _IN_POSTING = 20, 5_000, 10_000
+_MOST_UPLOADED = 1_000  # records in one batch; more of them come as more batches of each reader
+
+
+def run(*, rounds, short, most=None):
+    """Return all tables; ``most``: the largest table size to go to, in payments."""
+    joined, sizes = (_SHORT_JOINED, _SHORT_PAYMENTS) if short else (_JOINED, _PAYMENTS)
+    sizes = [size for size in sizes if size <= (most or sizes[-1])]
+    cards, posting = (40, 20) if short else (_CARDS, _IN_POSTING)
+    books = Books(tills=_TILLS, records=1, cards=cards, payments=sizes[0])
+    books.post_joined()
+    by_size, held = [], books.payments
+    for size in sizes:
+        if size > held:
+            held += fill(tills=books.tills, cards=books.cards, payments=size - held)
+        by_size.append((held, *_rates(books, posting, rounds)))
+    by_joined = [(count, *_rates(books, count, rounds)) for count in joined]
+    return (
+        _table("records joined", by_joined, f"at {held:,} payments held before")
+        + "\n"
+        + _table("payments held before", by_size, f"{posting:,} records joined")
+        + "\n"
+        + lists(cards=numbers.CARDS_SHORT if short else numbers.CARDS)
+    )
+
+
+def lists(*, cards):
+    """Return how large a signed full list of a share of ``cards`` is, and a reader's copy of it."""
+    heads = "| share blocked | listed | file, bytes | bits each | / bound | in memory / bound |"
+    lines = [heads, "|---:|---:|---:|---:|---:|---:|"]
+    for share in _SHARES:
+        count = int(share * cards)
+        marks = numbers.marked(cards=cards, count=count, seed=numbers.SEED)
+        listed = np.flatnonzero(marks).astype(np.uint64)
+        size, bound = len(files.full(listed)), numbers.bound_bits(of=cards, count=count)
+        memory = 8 * skips.index(listed).size_bytes / bound
+        lines.append(
+            f"| {share:.1%} | {count:,} | {size:,} | {8 * size / count:.2f} |"
+            f" {8 * size / bound:.3f} | {memory:.3f} |"
+        )
+    return "\n".join(lines) + f"\n\n(of {cards:,} cards, drawn at random)\n"
+
+
+def _rates(books, count, rounds):
+    each = max(1, count // len(books.tills))
+    uploads = -(-each // _MOST_UPLOADED)
+    books.records = each // uploads
+    books.joined = books.records * uploads * len(books.tills)
+    rates = [books.post_joined(uploads=uploads).records_per_s for _ in range(rounds)]
+    return statistics.median(rates), min(rates), max(rates)
+
+
+def _table(what, rows, told):
+    lines = [f"| {what} | posted a second | from | to |", "|---:|---:|---:|---:|"]
+    lines += ["| " + " | ".join(f"{figure:,.0f}" for figure in row) + " |" for row in rows]
+    return "\n".join(lines) + f"\n\n({told})\n"

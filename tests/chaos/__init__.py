@@ -1,0 +1,1 @@
+"""Fault runs: a portal of its own, readers that upload, parts that get killed, and a checker."""

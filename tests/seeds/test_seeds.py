@@ -1,0 +1,55 @@
+"""Rotating seeds: twenty-five of today's, three hundred events each, and nothing broken.
+
+``PAYDESK_SEEDS`` names others: ``FIRST`` or ``FIRST:COUNT``; a failure says how to play its seed.
+"""
+
+import os
+from datetime import UTC, datetime
+
+import pytest
+
+from settlement.simulation.plan import FaultKind
+from tests.seeds.conftest import simulate
+
+SEEDS = 25
+EVENTS = 300
+
+
+def seeds():
+    """Return the first seed and how many there are: today's own, unless the environment says."""
+    first, _colon, count = os.environ.get("PAYDESK_SEEDS", "").partition(":")
+    today = datetime.now(UTC).date().toordinal()
+    return int(first or today * SEEDS), int(count or SEEDS)
+
+
+def test_todays_seeds_break_nothing(record_property):
+    first, count = seeds()
+    record_property("seeds", f"{first}:{count}")
+
+    words = ("--seed", str(first), "--seeds", str(count), "--events", str(EVENTS))
+    status, told, said = simulate(*words)
+
+    assert (status, told["failed"]) == (0, []), f"PAYDESK_SEEDS={first}:{count}\n{said}"
+    assert told["seeds"] == count
+    faults = {kind for run in told["runs"] for kind in run["faults_by"]}
+    assert faults == set(FaultKind) or count < SEEDS
+    assert all(run["online"] for run in told["runs"])
+
+
+def test_a_seed_comes_to_the_same_end_again():
+    words = ("--seeds", "1", "--seed", "4", "--events", "80", "--jobs", "1")
+    ends = [simulate(*words)[1]["runs"][0] for _ in range(2)]
+    own = dict.fromkeys(("logs", "database", "seconds"))
+    assert ends[0] | own == ends[1] | own
+
+
+@pytest.mark.parametrize(
+    ("unsound", "invariant"),
+    [("phone-forgets", "1.10"), ("reader-loses", "I2"), ("phone-talks", "1.02")],
+)
+def test_an_unsound_device_is_found(unsound, invariant):
+    """The negative control: a run in which a rule is broken must be told from one in which none."""
+    words = ("--seeds", "1", "--seed", "1", "--events", "120", "--faults", "none")
+    status, told, _said = simulate(*words, "--unsound", unsound)
+    assert status == 1
+    assert {line.partition(":")[0] for line in told["runs"][0]["violations"]} >= {invariant}
