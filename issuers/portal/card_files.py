@@ -173,14 +173,15 @@ def unblock_agree(request: HttpRequest, issuer: str, asked: str) -> HttpResponse
     held, person = _asked(row, asked), cast("SignedInRequest", request).user
     form = ProofForm(request.POST, asked=proofs.needs_proof(user=person))
     if form.is_valid():
-        at, actor = timezone.now(), actor_of(request)
         try:
-            shown = bytes.fromhex(request.POST.get("list_hash", ""))
-            code = form.cleaned_data.get("proof", "")
-            proofs.prove(user=person, code=code, actor=actor, at=at)
-            job = unblocking.agree(asked=held, list_hash=shown, at=at, actor=actor)
-        except ValueError:
-            show_refusal(form, unblocking.ListChanged())
+            job = unblocking.agree(
+                asked=held,
+                list_hash=request.POST.get("list_hash", ""),
+                person=person,
+                code=form.cleaned_data.get("proof", ""),
+                at=timezone.now(),
+                actor=actor_of(request),
+            )
         except Refused as refusal:
             show_refusal(form, refusal)
         else:

@@ -16,7 +16,8 @@ from django.utils.translation import ngettext
 
 from config import audit, references
 from config.audit import Actor
-from config.models import Job
+from config.models import Job, User
+from config.people import proofs
 from config.refusals import Refused
 from issuers.models import BlacklistEntry, Card, Issuer, UnblockRequest
 from issuers.services import blacklist, card_files
@@ -94,20 +95,36 @@ def hash_of(*, cards: Sequence[Card]) -> bytes:
     return hashlib.sha256(b"".join(bytes(card.token) for card in cards)).digest()
 
 
-@transaction.atomic
-def agree(*, asked: UnblockRequest, list_hash: bytes, at: datetime, actor: Actor) -> Job:
-    """Agree to a request and queue its job; ``list_hash``: of the list the person was shown.
+def agree(
+    *,
+    asked: UnblockRequest,
+    list_hash: str,
+    person: User,
+    code: str,
+    at: datetime,
+    actor: Actor,
+) -> Job:
+    """Agree to a request as ``person`` and queue its job.
 
-    The caller has just asked the person for the second factor.
+    ``list_hash``: hexadecimal, of the list the person was shown. ``code``: the second factor, shown
+    now; it is taken outside the transaction, for a wrong one counts whatever becomes of the rest.
 
     :raises SamePerson: who asked for it cannot agree to it
     :raises ListChanged: the person was shown another list
+    :raises WrongCode: the second factor is not right
+    :raises TooManyTries: after wrong codes
     :raises InvalidTransition: it was decided on before
     """
-    if actor.name == asked.requested_by:
+    if str(person.pk) == asked.requested_by:
         raise SamePerson
-    if bytes(asked.list_hash) != list_hash:
+    if bytes(asked.list_hash).hex() != list_hash:
         raise ListChanged
+    proofs.prove(user=person, code=code, actor=actor, at=at)
+    return _queue(asked, at, actor)
+
+
+@transaction.atomic
+def _queue(asked: UnblockRequest, at: datetime, actor: Actor) -> Job:
     job = Job.objects.create(
         reference=references.new("JOB"),
         kind=KIND,

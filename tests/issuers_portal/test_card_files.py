@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.utils import DatabaseError, IntegrityError
 from django.utils import timezone
 
-from config.models import Audit, Job
+from config.models import Audit, Authenticator, Job
 from config.roles import Role
 from issuers import tasks
 from issuers.models import Card, UnblockRequest
@@ -176,6 +176,10 @@ class TestTakingOffTheList:
     def test_a_second_factor_is_asked_for_at_that_moment(self, approver, at, asked, shown):
         assert agree(approver, at, asked, proof=shown).status_code == 422
         assert not Job.objects.filter(kind=unblocking.KIND).exists()
+
+    def test_a_code_is_not_used_up_by_who_may_not_agree(self, risk, at, asked):
+        assert agree(risk, at, asked).status_code == 422
+        assert Authenticator.objects.get(user_id=asked.requested_by).last_step == -1
 
     def test_a_file_with_a_card_that_is_not_blocked_asks_for_nothing(self, scene, risk, at, now):
         scene.block(0, at=now)
