@@ -61,6 +61,17 @@ def revoke(*, reference: str, actor: Actor, at: datetime, reason: str = "") -> D
     return device
 
 
+def device_named(*, reference: str) -> Device:
+    """Return the device of that reference, in service or not.
+
+    :raises NotFound: there is none
+    """
+    found = Device.objects.filter(reference=reference).first()
+    if found is None:
+        raise NotFound(f"No device {reference}.")
+    return found
+
+
 def fingerprint(*, public_key: bytes) -> str:
     """Return what people compare a key by: base64url of the SHA-256 of its 65 bytes."""
     return b64.encode(hashlib.sha256(public_key).digest())

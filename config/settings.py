@@ -377,6 +377,8 @@ CELERY_BEAT_SCHEDULE = {
         ("publish-blacklists", "issuers.tasks.publish_waiting", 3.0),
         ("push-commands", "issuers.tasks.push_due", 1.0),
         ("post-batches", "settlement.tasks.post_waiting", 2.0),
+        ("end-requests", "settlement.tasks.end_due", 1.0),
+        ("roll-up-days", "settlement.tasks.roll_up_days", 1.0),
         ("draw-up-payouts", "settlement.tasks.draw_up_payouts", 600.0),
         ("run-imports", "issuers.tasks.run_imports", 3.0),
         ("release-reserves", "issuers.tasks.release_reserves", 600.0),

@@ -9,9 +9,11 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from config.celery import app
-from settlement.services import batches, payouts
+from settlement.services import batches, days, payments, payouts
 
 BATCHES_AT_ONCE: Final = 20  # of at most 1,000 records each
+ENDED_AT_ONCE: Final = 200
+ROLLED_AT_ONCE: Final = 10_000
 _POSTED_FOR: Final = timedelta(seconds=5)  # then other tasks have their turn
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,20 @@ def post_waiting(**_newer: Any) -> None:
 def draw_up_payouts(**_newer: Any) -> None:
     """Draw up the payouts of business days that have ended; a run that was lost is made up for."""
     payouts.draw_up_due(at=timezone.now())
+
+
+@app.task(name="settlement.tasks.end_due")
+def end_due(**_newer: Any) -> None:
+    """End requests and claims whose time is up; a read of one ends it too."""
+    while payments.end_due(at=timezone.now(), limit=ENDED_AT_ONCE) == ENDED_AT_ONCE:
+        pass
+
+
+@app.task(name="settlement.tasks.roll_up_days")
+def roll_up_days(**_newer: Any) -> None:
+    """Add what online payments changed to their merchants' days."""
+    while days.roll_up(limit=ROLLED_AT_ONCE) == ROLLED_AT_ONCE:
+        pass
 
 
 def hint() -> None:

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from config.states import Stateful, guarded
 from issuers.models.issuers import Programme
@@ -14,7 +14,8 @@ class Account(Stateful):
     """What a holder has or owes. All amounts are minor units of ``currency``.
 
     ``balance_minor`` is the holder's own money (CREDIT: 0 or negative, what is owed). Available is
-    limit + balance - held - offline reserve; only what must post may push it below zero.
+    limit + balance - held - offline reserve, and never below zero: what must post beyond that is a
+    debt.
     """
 
     class State(models.TextChoices):
@@ -41,7 +42,16 @@ class Account(Stateful):
                 & Q(held_minor__gte=0)
                 & Q(offline_reserve_minor__gte=0),
                 name="account_limit_holds_reserve_not_negative",
-            )
+            ),
+            # What must post beyond it becomes a debt that stands apart.
+            models.CheckConstraint(
+                condition=Q(
+                    limit_minor__gte=F("held_minor")
+                    + F("offline_reserve_minor")
+                    - F("balance_minor")
+                ),
+                name="account_available_not_negative",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from django.db import connection, transaction
 
 from config import arrays
+from config.pipeline import Statement
 from config.refusals import Refused
 from issuers.models import Account, Hold
 
@@ -47,6 +48,40 @@ def lock(*, account_ids: Sequence[int]) -> dict[int, Account]:
     """Lock accounts in the order of their ids (the house's lock order) and return them by id."""
     rows = Account.objects.select_for_update(no_key=True).filter(pk__in=set(account_ids))
     return {row.pk: row for row in rows.order_by("pk")}
+
+
+class Held(NamedTuple):
+    """A card's account, locked until the transaction ends; references of it and its issuer."""
+
+    account_id: int
+    account: str
+    issuer: str
+
+
+def lock_of_card(*, card_id: int) -> Held:
+    """Lock the account of a card."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_OF_CARD, [card_id])
+        row = cursor.fetchone()
+    assert row is not None, "a card has its account"
+    return Held(*row)
+
+
+_LOCK_OF_CARD = """
+SELECT a.id, a.reference, i.reference
+  FROM issuers_account a
+  JOIN issuers_card c ON c.account_id = a.id
+  JOIN issuers_issuer i ON i.id = c.issuer_id
+ WHERE c.id = %s FOR NO KEY UPDATE OF a
+"""
+
+
+def crediting(held: Held, *, bearer: str, amount_minor: int) -> list[Statement]:
+    """Return the statements that give minor units back to a locked account, if it bore them."""
+    if bearer != "CARDHOLDER":
+        return []
+    credit = "UPDATE issuers_account SET balance_minor = balance_minor + %s WHERE id = %s"
+    return [Statement(credit, [amount_minor, held.account_id])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

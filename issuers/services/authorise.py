@@ -1,29 +1,25 @@
 """Online authorisation: the issuer's word on one payment, and the money taken with it.
 
-Decline codes: ``card_blocked insufficient_funds limit_exceeded velocity issuer_refused``.
+This is the seam where an issuer's own system would stand: what it must know is read by
+:func:`questions` in one round trip with the caller's own rows, :func:`decide` says yes or no, and
+:func:`taking` or :func:`declining` are what follows, again in the caller's round trip.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Final
+from datetime import datetime
+from typing import Final, NamedTuple
 
 from django.db import transaction
-from django.db.models import Subquery, Sum, Value
+from django.db.models import F, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
+from config import pipeline
+from config.pipeline import Answer, Statement
 from issuers.models import Account, Authorisation, Card
-from issuers.services import accounts
+from issuers.rules.authorisation import DeclineReason, Standing, reason_against
 
-
-class DeclineReason(StrEnum):
-    """Why an issuer says no, in the order of the checks."""
-
-    CARD_BLOCKED = "card_blocked"  # blocked, on the blacklist, closed, or frozen by its owner
-    ISSUER_REFUSED = "issuer_refused"  # the account is closed, or of another currency
-    LIMIT_EXCEEDED = "limit_exceeded"
-    VELOCITY = "velocity"
-    INSUFFICIENT_FUNDS = "insufficient_funds"
+__all__ = ["Authorised", "DeclineReason", "Declined"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +36,130 @@ class Declined:
     reason: DeclineReason
 
 
+class Asked(NamedTuple):
+    """A card that is asked about, locked with its account until the transaction ends."""
+
+    card_id: int
+    last4: str
+    issuer: str  # reference
+    account_id: int
+    account: str  # reference
+    holder: str  # the customer's reference
+    standing: Standing
+    certified: bool  # on the phone that asks: it holds a certificate of the card (protocol §3.1)
+    owes: bool  # there is a debt to be collected first
+
+
+QUESTIONS: Final = 3
+
+
+def questions(*, token: bytes, phone_id: int | None, at: datetime) -> list[Statement]:
+    """
+    Return the statements that lock a card FOR SHARE, then its account, and read the rest.
+
+    ``token``: the card's, 16 bytes. A block waits for us or we see it; no two payments spend the
+    same money. What the locks guard is read by later statements, whose snapshots are newer.
+    """
+    return [
+        Statement(_CARD, [token]),
+        Statement(_ACCOUNT, [token]),
+        Statement(_FACTS, [phone_id, at, token]),
+    ]
+
+
+_CARD: Final = """
+SELECT c.id, c.last4, i.reference, c.state = 'ACTIVE' AND c.frozen_by_owner_at IS NULL,
+       LEAST(c.per_payment_online_cap_minor, p.per_payment_online_cap_minor), p.velocity_count
+  FROM issuers_card c
+  JOIN issuers_programme p ON p.id = c.programme_id
+  JOIN issuers_issuer i ON i.id = c.issuer_id
+ WHERE c.token = %s FOR SHARE OF c
+"""
+_ACCOUNT: Final = """
+SELECT id, reference, holder, state = 'OPEN', currency,
+       limit_minor + balance_minor - held_minor - offline_reserve_minor
+  FROM issuers_account WHERE id = (SELECT account_id FROM issuers_card WHERE token = %s)
+   FOR NO KEY UPDATE
+"""
+_FACTS: Final = """
+SELECT EXISTS (SELECT FROM issuers_blacklistentry e
+                WHERE e.card_id = c.id AND e.lifted_at IS NULL AND e.device_id IS NULL),
+       EXISTS (SELECT FROM issuers_credential k
+                WHERE k.card_id = c.id AND k.device_id = %s AND k.state = 'ACTIVE'
+                  AND k.certificate IS NOT NULL),
+       EXISTS (SELECT FROM issuers_debt d
+                WHERE d.account_id = c.account_id AND d.closed_at IS NULL),
+       (SELECT count(*) FROM issuers_authorisation h
+         WHERE h.card_id = c.id AND h.decline_reason = ''
+           AND h.decided_at > %s - p.velocity_window_s * interval '1 second')
+  FROM issuers_card c JOIN issuers_programme p ON p.id = c.programme_id WHERE c.token = %s
+"""
+
+
+def asked(answers: Sequence[Answer]) -> Asked | None:
+    """Return what the answers to :func:`questions` say; None where there is no such card."""
+    card, account, facts = (answer.row for answer in answers)
+    if card is None or account is None or facts is None:
+        return None
+    card_id, last4, issuer, active, cap_minor, most = card
+    account_id, reference, holder, is_open, currency, available_minor = account
+    listed, certified, owes, approvals = facts
+    standing = Standing(
+        blocked=listed or not active,
+        open=is_open,
+        currency=currency,
+        cap_minor=cap_minor,
+        approvals=approvals,
+        approvals_most=most,
+        available_minor=available_minor,
+    )
+    return Asked(card_id, last4, issuer, account_id, reference, holder, standing, certified, owes)
+
+
+def decide(*, asked: Asked, amount_minor: int, currency: str) -> Authorised | Declined:
+    """Return the issuer's word; what an approval takes, :func:`taking` takes."""
+    reason = reason_against(asked.standing, amount_minor=amount_minor, currency=currency)
+    if reason is not None:
+        return Declined(reason=reason)
+    return Authorised(available_minor=asked.standing.available_minor - amount_minor)
+
+
+def taking(
+    *, asked: Asked, document: str, amount_minor: int, currency: str, at: datetime, phone_id: int
+) -> list[Statement]:
+    """Return the statements that take an approved amount, in minor units, and keep the approval."""
+    return [
+        Statement(_TAKE, [amount_minor, asked.account_id]),
+        _kept(asked.card_id, document, amount_minor, currency, "", at, phone_id),
+    ]
+
+
+def declining(
+    *,
+    asked: Asked,
+    document: str,
+    amount_minor: int,
+    currency: str,
+    reason: DeclineReason,
+    at: datetime,
+    phone_id: int,
+) -> Statement:
+    """Return the statement that keeps a decline."""
+    return _kept(asked.card_id, document, amount_minor, currency, reason, at, phone_id)
+
+
+_TAKE: Final = "UPDATE issuers_account SET balance_minor = balance_minor - %s WHERE id = %s"
+_KEEP: Final = """
+INSERT INTO issuers_authorisation (card_id, document, amount_minor, currency, decline_reason,
+                                   decided_at, phone_id)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+"""
+
+
+def _kept(card_id: int, document: str, *kept: object) -> Statement:
+    return Statement(_KEEP, [card_id, document, *kept])
+
+
 @transaction.atomic
 def authorise(
     *,
@@ -54,26 +174,21 @@ def authorise(
     Decide on a payment and, if it is approved, take ``amount_minor`` from the card's account.
 
     ``document`` names what is decided on, once and for all; ``phone_id``: the phone whose counters
-    hold it, if it was tapped. The card is locked FOR SHARE, so that
-    a block waits for us or we see it; then the account, so that no two payments spend the same
-    money. What is set aside and what is reserved for offline payments stays so. An approval is
-    kept; a decline is the caller's to keep (:func:`keep_decline`), once it has undone what it
-    wrote for an approval.
+    hold it, if it was tapped. What is set aside and what is reserved for offline payments stays so.
+    An approval is kept; a decline is the caller's to keep (:func:`keep_decline`), once it has
+    undone what it wrote for an approval.
 
     :raises IntegrityError: ``document`` was decided on before
     """
-    held = Card.objects.raw(_LOCK_SHARED, [card.pk])[0]
-    account = accounts.lock(account_ids=[held.account_id])[held.account_id]
-    reason = _reason_against(held, account, amount_minor, currency, at)
-    if reason is not None:
-        return Declined(reason=reason)
-    account.balance_minor -= amount_minor
-    account.save(update_fields=["balance_minor"])
-    _keep(held, document, amount_minor, currency, at, phone_id=phone_id)
-    return Authorised(available_minor=account.available_minor)
-
-
-_LOCK_SHARED: Final = "SELECT * FROM issuers_card WHERE id = %s FOR SHARE"
+    held = asked(pipeline.run(*questions(token=bytes(card.token), phone_id=phone_id, at=at)))
+    assert held is not None, "a card's row stays"
+    word = decide(asked=held, amount_minor=amount_minor, currency=currency)
+    if isinstance(word, Authorised):
+        Account.objects.filter(pk=held.account_id).update(
+            balance_minor=F("balance_minor") - amount_minor
+        )
+        _keep(card, document, amount_minor, currency, at, phone_id=phone_id)
+    return word
 
 
 def keep_decline(
@@ -130,38 +245,3 @@ def _keep(
         decline_reason=reason,
         decided_at=at,
     )
-
-
-def _reason_against(
-    card: Card, account: Account, amount_minor: int, currency: str, at: datetime
-) -> DeclineReason | None:
-    if _is_blocked(card):
-        return DeclineReason.CARD_BLOCKED
-    if account.state != Account.State.OPEN or account.currency != currency:
-        return DeclineReason.ISSUER_REFUSED
-    if amount_minor > _cap_minor(card, otherwise=amount_minor):
-        return DeclineReason.LIMIT_EXCEEDED
-    if _is_too_fast(card, at):
-        return DeclineReason.VELOCITY
-    if account.available_minor < amount_minor:
-        return DeclineReason.INSUFFICIENT_FUNDS
-    return None
-
-
-def _is_blocked(card: Card) -> bool:
-    """Return whether its state, its owner or the blacklist stops the card; its row is locked."""
-    if card.state != Card.State.ACTIVE or card.frozen_by_owner_at is not None:
-        return True
-    return card.blacklist_entries.filter(lifted_at=None, device=None).exists()
-
-
-def _cap_minor(card: Card, *, otherwise: int) -> int:
-    caps = (card.per_payment_online_cap_minor, card.programme.per_payment_online_cap_minor)
-    return min((cap for cap in caps if cap is not None), default=otherwise)
-
-
-def _is_too_fast(card: Card, at: datetime) -> bool:
-    """Return whether the window that ends now holds as many approvals as it may."""
-    since = at - timedelta(seconds=card.programme.velocity_window_s)
-    approved = card.authorisations.filter(decline_reason="", decided_at__gt=since)
-    return approved.count() >= card.programme.velocity_count

@@ -1,11 +1,33 @@
 from django.urls import path
 
-from merchants.api import blacklists
+from merchants.api import blacklists, payments, relays
 
 urlpatterns = [
     path(
         "reader/blacklists/<str:issuer>",
         blacklists.BlacklistFetch.as_view(),
         name="api-reader-blacklist",
-    )
+    ),
+    path("terminal/payments", payments.PaymentRequests.as_view(), name="api-terminal-payments"),
+    path(
+        "terminal/payments/<str:tid>",
+        payments.PaymentOfTerminal.as_view(),
+        name="api-terminal-payment",
+    ),
+    path(
+        "terminal/payments/<str:tid>/cancel",
+        payments.PaymentCancel.as_view(),
+        name="api-terminal-cancel",
+    ),
+    path(
+        "terminal/payments/<str:name>/refunds",
+        payments.Refunds.as_view(),
+        name="api-terminal-refunds",
+    ),
+    path(
+        "merchant/payments/<str:name>/refunds",
+        payments.RefundsOfMerchant.as_view(),
+        name="api-merchant-refunds",
+    ),
+    path("relay/terminals", relays.Terminals.as_view(), name="api-relay-terminals"),
 ]

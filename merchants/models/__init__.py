@@ -1,4 +1,5 @@
 from merchants.models.equipment import Equipment
 from merchants.models.merchants import Agreement, ApiKey, Merchant, Store
+from merchants.models.relays import RelayPairing
 
-__all__ = ["Agreement", "ApiKey", "Equipment", "Merchant", "Store"]
+__all__ = ["Agreement", "ApiKey", "Equipment", "Merchant", "RelayPairing", "Store"]

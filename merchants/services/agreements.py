@@ -7,6 +7,7 @@ from django.db import transaction
 
 from config import audit
 from config.audit import Actor
+from config.pipeline import Statement
 from config.refusals import Refused
 from merchants.models import Agreement, Merchant
 
@@ -102,3 +103,21 @@ def _told(agreement: Agreement) -> dict[str, Any]:
         "offline_fee_minor": agreement.offline_fee_minor,
         "fee_bps": agreement.fee_bps,
     }
+
+
+def terms_at(*, merchant: str, at: datetime) -> Statement:
+    """Return the statement that reads the terms in force at ``at``, none before the first.
+
+    Columns: since (epoch seconds), the merchant's currency, flat fees online and offline in its
+    minor units, hundredths of a percent. ``merchant``: reference.
+    """
+    return Statement(_TERMS, [merchant, at])
+
+
+_TERMS: Final = """
+SELECT extract(epoch FROM a.effective_from)::float8, m.currency, a.online_fee_minor,
+       a.offline_fee_minor, a.fee_bps
+  FROM merchants_agreement a JOIN merchants_merchant m ON m.id = a.merchant_id
+ WHERE m.reference = %s AND a.effective_from <= %s
+ ORDER BY a.effective_from DESC LIMIT 1
+"""

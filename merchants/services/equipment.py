@@ -3,7 +3,7 @@
 import os
 import secrets
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from django.db import IntegrityError, transaction
 
@@ -12,6 +12,7 @@ from config.audit import Actor
 from config.models import Device, EnrolmentCode
 from config.models.devices import DeviceKind
 from config.models.keys import PLATFORM
+from config.pipeline import Answer, Statement
 from config.refusals import Refused
 from config.wire import b64
 from merchants.models import Equipment, Merchant, Store
@@ -64,6 +65,47 @@ def secret_of(*, equipment: Equipment) -> bytes:
     assert equipment.secret is not None, f"{equipment} has no secret"
     context = f"equipment.secret.{equipment.device.reference}"
     return sealing.unseal(equipment.secret, context=context)
+
+
+class Place(NamedTuple):
+    """Where a device stands, and what it shares with the portal (sealed)."""
+
+    device_id: int
+    device: str
+    number: int | None
+    sealed: bytes | None
+    merchant_id: int
+    merchant: str
+    merchant_name: str
+    time_zone: str
+    store_id: int
+    store: str
+    store_name: str
+
+    @classmethod
+    def of(cls, answer: Answer, *, device: Device) -> "Place":
+        """Return what :func:`place_of` found of ``device``."""
+        assert answer.row is not None, "a merchant's device has its place"
+        return cls(device.pk, device.reference, *answer.row)
+
+    def secret(self) -> bytes:
+        """Return the secret a terminal shares with the portal (32 bytes)."""
+        assert self.sealed is not None, f"{self.device} has no secret"
+        return sealing.unseal(bytes(self.sealed), context=f"equipment.secret.{self.device}")
+
+
+def place_of(*, device_id: int) -> Statement:
+    """Return the statement that reads a device's :class:`Place`."""
+    return Statement(_PLACE, [device_id])
+
+
+_PLACE: Final = """
+SELECT e.number, e.secret, m.id, m.reference, m.name, m.time_zone, s.id, s.reference, s.name
+  FROM merchants_equipment e
+  JOIN merchants_merchant m ON m.id = e.merchant_id
+  JOIN merchants_store s ON s.id = e.store_id
+ WHERE e.device_id = %s
+"""
 
 
 def refuse_suspended(*, device: Device) -> None:

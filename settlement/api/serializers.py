@@ -5,7 +5,7 @@ from typing import Any, Final
 from rest_framework import serializers
 
 from config.api.serializers import Binary, Counter, Currency, StrictSerializer, Text
-from issuers.services.authorise import DeclineReason
+from issuers.rules.authorisation import DeclineReason
 from settlement.models import Batch, BatchRecord, Payment
 
 PAGE: Final = 50

@@ -103,6 +103,9 @@ class Transfer(models.Model):
         OPENING = "OPENING"
         OFFLINE_SALE = "OFFLINE_SALE"
         OFFLINE_VOID = "OFFLINE_VOID"
+        ONLINE_SALE = "ONLINE_SALE"  # approved by the portal: TID, RELAY
+        REVERSAL = "REVERSAL"  # the whole of a sale, before clearing
+        REFUND = "REFUND"
         ISSUER_BEARS = "ISSUER_BEARS"
         MERCHANT_BEARS = "MERCHANT_BEARS"
         DEBT_OPENED = "DEBT_OPENED"

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pgtrigger
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from config.models import Device
 from config.states import Stateful, fixed, guarded, never_deleted
@@ -84,6 +84,8 @@ class Payment(Stateful):
     atc = models.BigIntegerField(null=True)  # OFFLINE: the card's transaction counter
     approval_code = models.CharField(max_length=6, blank=True)  # DE 38
     order = models.CharField(max_length=64, blank=True)
+    decline_reason = models.CharField(max_length=24, blank=True, db_default="")
+    refunded_minor = models.BigIntegerField(default=0, db_default=0)  # the sum of its refunds
     bearer = models.CharField(max_length=12, choices=Bearer.choices, default=Bearer.CARDHOLDER)
     bearer_cause = models.CharField(max_length=40, blank=True)
     fee_minor = models.BigIntegerField(default=0)  # by the agreement in force at the sale
@@ -92,6 +94,7 @@ class Payment(Stateful):
     approved_at = models.DateTimeField(null=True, blank=True)
     # When the portal had decided on a request; never on an OFFLINE one that its reader approved.
     decided_at = models.DateTimeField(null=True, blank=True)
+    reversed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -111,6 +114,17 @@ class Payment(Stateful):
                     state__in=["APPROVED", "REVERSED"], credential__isnull=False, atc__isnull=False
                 ),
                 name="payment_offline_born_approved",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="DECLINED") & ~Q(decline_reason="")
+                | ~Q(state="DECLINED") & Q(decline_reason=""),
+                name="payment_declined_for_a_reason",
+            ),
+            # Never more than was paid, and nothing of what was not: a reversal is of the whole.
+            models.CheckConstraint(
+                condition=Q(refunded_minor=0)
+                | Q(state="APPROVED", refunded_minor__gt=0, refunded_minor__lte=F("amount_minor")),
+                name="payment_refunded_within_amount",
             ),
             models.UniqueConstraint(
                 fields=["credential", "atc"],
@@ -134,11 +148,15 @@ class Payment(Stateful):
                 func="""
                     IF OLD.state IN ('APPROVED', 'REVERSED')
                        AND (OLD.bearer, OLD.bearer_cause, OLD.business_date, OLD.created_at,
-                            OLD.approved_at, OLD.approval_code, OLD.decided_at)
+                            OLD.approved_at, OLD.approval_code, OLD.decided_at, OLD.card_id,
+                            OLD.fee_minor)
                            IS DISTINCT FROM
                            (NEW.bearer, NEW.bearer_cause, NEW.business_date, NEW.created_at,
                             NEW.approved_at, NEW.approval_code,
-                            CASE WHEN OLD.decided_at IS NOT NULL THEN NEW.decided_at END)
+                            CASE WHEN OLD.decided_at IS NOT NULL THEN NEW.decided_at END,
+                            NEW.card_id, NEW.fee_minor)
+                    OR OLD.state IN ('DECLINED', 'CANCELLED', 'EXPIRED')
+                       AND OLD.* IS DISTINCT FROM NEW.*
                     THEN RAISE EXCEPTION 'Cannot update what an approval said'
                         USING ERRCODE = 'check_violation';
                     END IF;
@@ -146,8 +164,8 @@ class Payment(Stateful):
                 """,
             ),
             fixed(
-                *("reference", "channel", "amount_minor", "currency", "merchant", "card", "atc"),
-                *("store", "device", "credential", "fee_minor"),
+                *("reference", "channel", "amount_minor", "currency", "merchant", "atc", "order"),
+                *("store", "device", "credential"),
             ),
             refers(
                 merchant_id="merchants_merchant",
@@ -160,30 +178,3 @@ class Payment(Stateful):
 
     def __str__(self) -> str:
         return self.reference
-
-
-class MerchantDay(models.Model):
-    """What one merchant took on one business day over one channel, kept by the postings."""
-
-    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="days")
-    business_date = models.DateField()
-    channel = models.CharField(max_length=12, choices=Payment.Channel.choices)
-    currency = models.CharField(max_length=3)
-    sales = models.PositiveIntegerField(default=0)
-    sales_minor = models.BigIntegerField(default=0)
-    reversals = models.PositiveIntegerField(default=0)
-    reversals_minor = models.BigIntegerField(default=0)
-    # How many of them stand in payouts: a day is searched only while the two differ.
-    sales_drawn = models.PositiveIntegerField(default=0, db_default=0)
-    reversals_drawn = models.PositiveIntegerField(default=0, db_default=0)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["merchant", "business_date", "channel", "currency"],
-                name="merchantday_once",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.merchant} {self.business_date}"

@@ -25,9 +25,17 @@ def payment(
     approval_code: str,
     created_at: datetime,
     approved_at: datetime | None,
+    tid: str = "",
+    order: str = "",
+    decline_reason: str = "",
+    refunded_minor: int = 0,
 ) -> dict[str, Any]:
-    """Return a payment as protocol §8 tells it; ``amount`` is in minor units of ``currency``."""
-    return {
+    """Return a payment as protocol §8 tells it; ``amount`` is in minor units of ``currency``.
+
+    What does not apply to it is left out.
+    """
+    of_some = {"tid": tid, "order": order, "decline_reason": decline_reason}
+    return {name: value for name, value in of_some.items() if value} | {
         "id": reference,
         "channel": channel,
         "state": state,
@@ -39,6 +47,7 @@ def payment(
         "approval_code": approval_code,
         "created_at": time(created_at),
         "approved_at": time(approved_at),
+        "refunded": refunded_minor,
     }
 
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from config import events
-from config.models import Event
+from config.models import Device, Event
 from config.refusals import NotFound
 from settlement.models import Payment
 from settlement.rules import told
@@ -14,7 +14,7 @@ from settlement.rules import told
 def payments_of_merchant(*, merchant: str) -> QuerySet[Payment]:
     """Return the payments of the merchant with that reference, newest first."""
     rows = Payment.objects.filter(merchant__reference=merchant)
-    return rows.select_related("merchant", "store", "device", "card").order_by("-id")
+    return rows.select_related("merchant", "store", "device", "card", "request").order_by("-id")
 
 
 def page_of_merchant(*, merchant: str, after: str, limit: int) -> list[Payment]:
@@ -37,6 +37,22 @@ def payment_of_merchant(*, merchant: str, reference: str) -> Payment:
     if payment is None:
         raise NotFound
     return payment
+
+
+def reference_of(*, name: str, device: Device | None, merchant: str) -> str:
+    """Return the reference of a payment by its T-ID or reference, as its owner may name it.
+
+    ``device``: the terminal that asks, for its own payments alone; else ``merchant``'s reference.
+
+    :raises NotFound: unknown, or another's
+    """
+    rows = (
+        Payment.objects.filter(device=device) if device else payments_of_merchant(merchant=merchant)
+    )
+    found = rows.filter(Q(request__tid=name) | Q(reference=name)).values_list("reference").first()
+    if found is None:
+        raise NotFound
+    return str(found[0])
 
 
 def live_rows(*, merchant: str, after: int, limit: int) -> list[Event]:
@@ -66,7 +82,15 @@ def as_told(payment: Payment) -> dict[str, Any]:
         approval_code=payment.approval_code,
         created_at=payment.created_at,
         approved_at=payment.approved_at,
+        tid=_tid_of(payment),
+        order=payment.order,
+        decline_reason=payment.decline_reason,
+        refunded_minor=payment.refunded_minor,
     )
+
+
+def _tid_of(payment: Payment) -> str:
+    return payment.request.tid if hasattr(payment, "request") else ""
 
 
 def event_as_told(event: Event) -> dict[str, Any]:

@@ -1,11 +1,16 @@
-"""What a merchant took per business day, channel and currency: kept by the postings."""
+"""What a merchant took per business day, channel and currency.
+
+Postings of batches add to the days at once, an online payment leaves a change to be added up.
+"""
 
 from collections import defaultdict
 from datetime import date
 
 from django.db import connection
 
+from config.pipeline import Statement
 from settlement.rules.facts import Genuine, Sale
+from settlement.rules.requests import Request
 from settlement.rules.sheet import Sheet
 
 type _Day = tuple[int, date, str]
@@ -45,4 +50,71 @@ SELECT merchant_id, business_date, currency, 'OFFLINE',
        sales_minor = d.sales_minor + excluded.sales_minor,
        reversals = d.reversals + excluded.reversals,
        reversals_minor = d.reversals_minor + excluded.reversals_minor
+"""
+
+
+def sold(request: Request) -> Statement:
+    """Return the statement that leaves an approved sale to be added to its day."""
+    return _change(request, request.business_date, sales=1, sales_minor=request.amount_minor)
+
+
+def reversed_(request: Request) -> Statement:
+    """Return the statement that leaves a reversal to be added to the day of the sale."""
+    return _change(
+        request, request.business_date, reversals=1, reversals_minor=request.amount_minor
+    )
+
+
+def refunded(request: Request, *, day: date, amount_minor: int) -> Statement:
+    """Return the statement that leaves a refund to be added to ``day``, its own."""
+    return _change(request, day, refunds=1, refunds_minor=amount_minor)
+
+
+def _change(request: Request, day: date, **counts: int) -> Statement:
+    names, marks = ", ".join(counts), ", ".join(["%s"] * len(counts))
+    return Statement(
+        "INSERT INTO settlement_daychange (merchant_id, business_date, channel, currency,"  # noqa: S608
+        f" {names}) VALUES (%s, %s, %s, %s, {marks})",
+        [request.shop.merchant_id, day, request.channel, request.currency, *counts.values()],
+    )
+
+
+def roll_up(*, limit: int = 10_000) -> int:
+    """
+    Add up to ``limit`` changes to their days; return how many.
+
+    One statement: a change is counted once, by whoever deletes it. Days are taken in the order of
+    their keys, as the postings of batches take them.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_ROLL_UP, [limit])
+        (count,) = cursor.fetchone() or (0,)
+    return int(count)
+
+
+_ROLL_UP = """
+WITH taken AS (
+    DELETE FROM settlement_daychange WHERE id IN (
+        SELECT id FROM settlement_daychange ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+    RETURNING *
+), summed AS (
+    SELECT merchant_id, business_date, currency, channel, sum(sales) AS sales,
+           sum(sales_minor) AS sales_minor, sum(reversals) AS reversals,
+           sum(reversals_minor) AS reversals_minor, sum(refunds) AS refunds,
+           sum(refunds_minor) AS refunds_minor
+      FROM taken GROUP BY merchant_id, business_date, currency, channel
+     ORDER BY merchant_id, business_date, currency, channel
+), added AS (
+    INSERT INTO settlement_merchantday AS d (merchant_id, business_date, currency, channel,
+           sales, sales_minor, reversals, reversals_minor, refunds, refunds_minor)
+    SELECT * FROM summed
+        ON CONFLICT (merchant_id, business_date, channel, currency) DO UPDATE
+       SET sales = d.sales + excluded.sales,
+           sales_minor = d.sales_minor + excluded.sales_minor,
+           reversals = d.reversals + excluded.reversals,
+           reversals_minor = d.reversals_minor + excluded.reversals_minor,
+           refunds = d.refunds + excluded.refunds,
+           refunds_minor = d.refunds_minor + excluded.refunds_minor
+)
+SELECT count(*) FROM taken
 """

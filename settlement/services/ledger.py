@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.db import connection, transaction
 from django.db.models import Q, Sum
 
+from config.pipeline import Statement
 from config.refusals import Refused
 from settlement.models import LedgerAccount, Posting, Transfer
 from settlement.services import copying
@@ -63,6 +64,38 @@ def post_many(*, kind: str, transfers: Sequence[Draft], at: datetime) -> Posting
         rows=(_row(posting.pk, draft, ids) for draft in transfers),
     )
     return posting
+
+
+def posting(*, kind: str, draft: Draft, at: datetime) -> Statement:
+    """
+    Return the statement that posts one transfer between accounts that are there.
+
+    It touches one row; none, and posts nothing, where an account is new: then :func:`post_many`.
+    """
+    debit, credit = draft.debit, draft.credit
+    return Statement(
+        _POST,
+        [
+            *(*debit, *credit, kind, at, draft.amount_minor),
+            *(draft.code, draft.amount_minor, debit.currency, draft.payment_id),
+        ],
+    )
+
+
+_POST = """
+WITH legs AS (
+    SELECT d.id AS debit_id, c.id AS credit_id
+      FROM settlement_ledgeraccount d, settlement_ledgeraccount c
+     WHERE (d.kind, d.owner, d.currency) = (%s, %s, %s)
+       AND (c.kind, c.owner, c.currency) = (%s, %s, %s)
+), posted AS (
+    INSERT INTO settlement_posting (kind, posted_at, transfer_count, transfer_sum)
+    SELECT %s, %s, 1, %s FROM legs RETURNING id
+)
+INSERT INTO settlement_transfer
+       (posting_id, code, debit_id, credit_id, amount_minor, currency, payment_id)
+SELECT posted.id, %s, legs.debit_id, legs.credit_id, %s, %s, %s FROM legs, posted
+"""
 
 
 _TRANSFER_FIELDS = (

@@ -6,24 +6,18 @@ from datetime import datetime
 
 from issuers.services import accounts
 from issuers.services.accounts import OfflineChange, Posted
-from settlement.models import LedgerAccount, Transfer
+from settlement.models import Transfer
 from settlement.rules.facts import Bearer, Genuine, Sale
 from settlement.rules.sheet import Sheet
-from settlement.services import debts, ledger
+from settlement.services import debts, ledger, legs
 from settlement.services.ledger import Draft, Key
 
-_Kind = LedgerAccount.Kind
 _BORNE = {
     Bearer.CARDHOLDER: Transfer.Code.OFFLINE_SALE.value,
     Bearer.ISSUER: Transfer.Code.ISSUER_BEARS.value,
     Bearer.MERCHANT: Transfer.Code.MERCHANT_BEARS.value,
 }
-_PAYER = {
-    Bearer.CARDHOLDER: _Kind.CARDHOLDER.value,
-    Bearer.ISSUER: _Kind.ISSUER_LOSS.value,
-    Bearer.MERCHANT: _Kind.MERCHANT_LOSS.value,
-}
-_PAYEE, _VOID = _Kind.MERCHANT.value, Transfer.Code.OFFLINE_VOID.value
+_VOID = Transfer.Code.OFFLINE_VOID.value
 
 
 def post(sheet: Sheet, *, at: datetime) -> None:
@@ -85,8 +79,10 @@ def _drafts(sheet: Sheet) -> Iterator[Draft]:
 
 def _legs(genuine: Genuine, sale: Sale) -> tuple[Key, Key]:
     """Return who pays and who is paid: a loss is its bearer's, the shop is always paid."""
-    bearer, card = sale.liability.bearer, genuine.card
-    owner = merchant = genuine.taken.reader.merchant
-    if bearer is not Bearer.MERCHANT:
-        owner = card.account if bearer is Bearer.CARDHOLDER else card.issuer
-    return Key(_PAYER[bearer], owner, sale.currency), Key(_PAYEE, merchant, sale.currency)
+    return legs.between(
+        bearer=sale.liability.bearer.value,
+        account=genuine.card.account,
+        issuer=genuine.card.issuer,
+        merchant=genuine.taken.reader.merchant,
+        currency=sale.currency,
+    )

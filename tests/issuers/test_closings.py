@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 
 from config.audit import SYSTEM
 from issuers.models import Account, Debt
@@ -32,7 +33,7 @@ def test_an_empty_one_is_closed(account, noon):
 
 @pytest.mark.parametrize("left", [{"balance_minor": 1}, {"balance_minor": -1}, {"held_minor": 1}])
 def test_one_with_money_or_a_debt_stays(account, left, noon):
-    Account.objects.update(**left)
+    Account.objects.update(limit_minor=1, **left)
 
     with pytest.raises(closings.AccountNotEmpty):
         close(account, noon)
@@ -55,7 +56,7 @@ def test_one_with_a_card_stays(noon):
 def test_one_whose_reserve_may_be_drawn_on_stays_until_its_time(noon):
     credential = made.credential(of=made.card(balance_minor=50_000, at=noon), at=noon)
     cards.close(card=credential.card, at=noon, actor=SYSTEM)
-    Account.objects.update(balance_minor=0)
+    Account.objects.update(balance_minor=0, limit_minor=F("offline_reserve_minor"))
     with pytest.raises(closings.AccountNotEmpty):
         close(credential.card.account, noon)
 

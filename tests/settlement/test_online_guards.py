@@ -4,9 +4,10 @@ from contextlib import suppress
 from threading import Barrier, BrokenBarrierError
 
 import pytest
+from django.db import connection
 
 from issuers.models import Account, BlacklistEntry, Credential
-from issuers.services import accounts, authorise
+from issuers.services import authorise
 from settlement.models import Dispute, Payment
 from settlement.services import batches, disputes, ledger, online
 from tests.settlement.test_online import CAPS, FIRST, OVER_CAP, ask, at_once, card_with
@@ -14,6 +15,10 @@ from tests.settlement.test_online import CAPS, FIRST, OVER_CAP, ask, at_once, ca
 pytestmark = pytest.mark.django_db
 
 CAP = CAPS.cumulative_cap_minor
+NET = """
+ALTER TABLE issuers_account ADD CONSTRAINT account_available_not_negative
+CHECK (limit_minor + balance_minor - held_minor - offline_reserve_minor >= 0)
+"""
 
 
 def reserve_of(card):
@@ -145,39 +150,57 @@ class TestRecordsThatAnApprovalOvertakes:
 class TestTwoTapsAtOnce:
     """The same money asked for twice, with both requests past the read of the account."""
 
-    def spent(self, till, monkeypatch, lock, *, cards=2):
-        meeting = Barrier(cards)
+    def spent(self, till, monkeypatch, *, cards=2):
+        meeting, asked = Barrier(cards), authorise.asked
 
-        def meet(**asked):
-            held = lock(**asked)
+        def meet(answers):
             with suppress(BrokenBarrierError):  # the other waits for our lock, as it should
                 meeting.wait(timeout=1)
-            return held
+            return asked(answers)
 
-        monkeypatch.setattr(accounts, "lock", meet)
+        monkeypatch.setattr(authorise, "asked", meet)
         card = card_with(balance=CAP + OVER_CAP)
         records = [card.sale(till, OVER_CAP, **FIRST) for _ in range(cards)]
         answers = at_once(*[lambda each=each: ask(till, card, each) for each in records])
         return sorted(answer.state for answer in answers), account_of(card)
 
     def test_spend_it_once(self, till, monkeypatch):
-        states, account = self.spent(till, monkeypatch, accounts.lock)
+        states, account = self.spent(till, monkeypatch)
 
         assert states == ["APPROVED", "DECLINED"]
         assert account.available_minor == 0
         assert ledger.check() == []
 
-    def test_negative_control_without_row_locks_it_is_spent_twice(self, till, monkeypatch):
-        def unlocked(*, account_ids):
-            return Account.objects.in_bulk(account_ids)
-
+    @pytest.fixture
+    def unlocked(self, monkeypatch):
         monkeypatch.setattr(
             "django.db.models.query.QuerySet.select_for_update", lambda rows, **_: rows
         )
-        monkeypatch.setattr(authorise, "_LOCK_SHARED", "SELECT * FROM issuers_card WHERE id = %s")
+        for name, lock in (("_CARD", "FOR SHARE OF c"), ("_ACCOUNT", "FOR NO KEY UPDATE")):
+            monkeypatch.setattr(authorise, name, getattr(authorise, name).replace(lock, ""))
 
-        states, account = self.spent(till, monkeypatch, unlocked)
+    def test_without_row_locks_the_database_refuses_the_second(self, till, monkeypatch, unlocked):
+        states, account = self.spent(till, monkeypatch)
+
+        assert states == ["APPROVED", "DECLINED"]  # asked once more, it sees what was taken
+        assert account.available_minor == 0
+        assert ledger.check() == []
+
+    def test_negative_control_without_both_nets_it_is_spent_twice(
+        self, till, monkeypatch, unlocked
+    ):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "ALTER TABLE issuers_account DROP CONSTRAINT account_available_not_negative"
+            )
+        try:
+            states, account = self.spent(till, monkeypatch)
+            found = ledger.check()
+        finally:
+            Account.objects.update(balance_minor=10 * CAP)
+            with connection.cursor() as cursor:
+                cursor.execute(NET)
 
         assert states == ["APPROVED", "APPROVED"]
-        assert account.balance_minor == CAP  # one of the two amounts was lost
-        assert ledger.check()
+        assert account.available_minor == -OVER_CAP
+        assert found

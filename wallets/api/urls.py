@@ -1,6 +1,6 @@
 from django.urls import path
 
-from wallets.api import authentications, cards, commands, records
+from wallets.api import authentications, cards, commands, purchases, records
 
 urlpatterns = [
     path("wallet/cards", cards.CardList.as_view(), name="api-wallet-cards"),
@@ -24,4 +24,14 @@ urlpatterns = [
     path("wallet/socket-tickets", commands.SocketTicket.as_view(), name="api-wallet-ticket"),
     path("wallet/offline-records", records.OfflineRecords.as_view(), name="api-wallet-records"),
     path("wallet/payments", records.PaymentList.as_view(), name="api-wallet-payments"),
+    path("wallet/payments/<str:tid>/claim", purchases.Claim.as_view(), name="api-wallet-claim"),
+    path(
+        "wallet/payments/<str:tid>/release", purchases.Release.as_view(), name="api-wallet-release"
+    ),
+    path(
+        "wallet/payments/<str:tid>/decline", purchases.Decline.as_view(), name="api-wallet-decline"
+    ),
+    path(
+        "wallet/payments/<str:tid>/approve", purchases.Approve.as_view(), name="api-wallet-approve"
+    ),
 ]

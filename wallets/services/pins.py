@@ -1,12 +1,15 @@
 """PIN codes: proof that the holder typed the PIN, without the PIN (protocol §2)."""
 
 import hmac
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final, NamedTuple
 
 from django.db import transaction
 
-from config import sealing
+from config import pipeline, sealing
 from config.models import Device
+from config.pipeline import Answer, Statement
 from config.refusals import Refused
 from wallets.models import Phone
 from wallets.wire.pin_code import pin_code as code_for
@@ -85,28 +88,72 @@ def _try(
     *, device: Device, subject: str, card_token: bytes, counter: int, pin_code: str, at: datetime
 ) -> Refused | None:
     """Judge one code under the phone's row lock; a refusal is returned, so that its count stays."""
-    phone = Phone.objects.select_for_update().get(device=device)
-    if phone.locked_at is not None:
-        return DeviceLocked()
-    psn_key = sealing.unseal(phone.psn_key, context=_context(device))
+    (held,) = pipeline.run(locked(device=device))
+    word = judge(
+        held=held,
+        device=device,
+        subject=subject,
+        card_token=card_token,
+        counter=counter,
+        pin_code=pin_code,
+        at=at,
+    )
+    pipeline.run(*word.writes)
+    return word.refusal
+
+
+def locked(*, device: Device) -> Statement:
+    """Return the statement that locks the phone's counter and reads what :func:`judge` needs."""
+    return Statement(_LOCKED, [device.pk])
+
+
+_LOCKED: Final = """
+SELECT psn_key, pin_counter, pin_failures, locked_at IS NOT NULL
+  FROM wallets_phone WHERE device_id = %s FOR NO KEY UPDATE
+"""
+
+
+class Word(NamedTuple):
+    """What became of a code: the refusal, None if it was right, and what is to be written."""
+
+    refusal: Refused | None
+    writes: Sequence[Statement]
+
+
+def judge(
+    *,
+    held: Answer,
+    device: Device,
+    subject: str,
+    card_token: bytes,
+    counter: int,
+    pin_code: str,
+    at: datetime,
+) -> Word:
+    """Judge one code by what :func:`locked` found; the caller writes, refused or not."""
+    assert held.row is not None, "every PHONE has its row"
+    sealed, last, failures, is_locked = held.row
+    if is_locked:
+        return Word(DeviceLocked(), [])
+    psn_key = sealing.unseal(bytes(sealed), context=_context(device))
     want = code_for(psn_key=psn_key, subject=subject, card_token=card_token, counter=counter)
     if not hmac.compare_digest(want.encode(), pin_code.encode()):
-        return _failed(phone, at)
-    if counter <= phone.pin_counter:
-        return CounterUsed()
-    if counter > phone.pin_counter + WINDOW:
-        return CounterAhead()
-    Phone.objects.filter(pk=phone.pk).update(pin_counter=counter, pin_failures=0)
-    return None
+        return _failed(device, failures + 1, at)
+    if counter <= last:
+        return Word(CounterUsed(), [])
+    if counter > last + WINDOW:
+        return Word(CounterAhead(), [])
+    return Word(None, [Statement(_MOVE, [counter, device.pk])])
 
 
-def _failed(phone: Phone, at: datetime) -> Refused:
-    failures = phone.pin_failures + 1
+def _failed(device: Device, failures: int, at: datetime) -> Word:
     locked = failures >= FAILURES_MAX
-    Phone.objects.filter(pk=phone.pk).update(
-        pin_failures=failures, locked_at=at if locked else None
-    )
-    return DeviceLocked() if locked else PinCodeInvalid()
+    write = Statement(_FAIL, [failures, at if locked else None, device.pk])
+    return Word(DeviceLocked() if locked else PinCodeInvalid(), [write])
+
+
+_MOVE: Final = "UPDATE wallets_phone SET pin_counter = %s, pin_failures = 0 WHERE device_id = %s"
+_FAIL: Final = "UPDATE wallets_phone SET pin_failures = %s, locked_at = %s WHERE device_id = %s"
 
 
 def _context(device: Device) -> str:

@@ -1,0 +1,1 @@
+"""Rules of an issuer, pure: facts in, a word out."""

@@ -1,0 +1,51 @@
+"""The end of what nobody paid in time, by a sweeper and at every read (protocol §4)."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from config import pipeline
+from config.pipeline import Statement
+from settlement.models import PaymentRequest
+from settlement.rules.requests import Request
+from settlement.services.payments import rows
+
+
+def ending(request: Request, *, at: datetime) -> tuple[Request, list[Statement]]:
+    """
+    Return the locked ``request`` as time has left it, and the statements that make it so.
+
+    One whose time is up has EXPIRED; a claim whose time is up has fallen back.
+    """
+    if request.is_over(at=at):
+        after = request._replace(state="EXPIRED")
+        return after, rows.moved(request, after, kind="expired", at=at)
+    if request.claim_lapsed(at=at):
+        after = request._replace(state="REQUESTED", claimed_by=None, claim_expires_at=None)
+        back = rows.moved(request, after, kind="released", at=at)
+        return after, [*back, rows.unclaimed(request)]
+    return request, []
+
+
+def end_due(*, at: datetime, limit: int) -> int:
+    """End up to ``limit`` requests and claims whose time is up, each by itself; return how many."""
+    open_ones = PaymentRequest.objects.filter(ended_at=None)
+    over = open_ones.filter(expires_at__lte=at).order_by("expires_at")
+    lapsed = open_ones.filter(claim_expires_at__lte=at, expires_at__gt=at)
+    due = [
+        *over.values_list("tid", flat=True)[:limit],
+        *lapsed.order_by("claim_expires_at").values_list("tid", flat=True)[:limit],
+    ]
+    return sum(end(tid=tid, at=at) for tid in due[:limit])
+
+
+@transaction.atomic
+def end(*, tid: str, at: datetime) -> bool:
+    """End the request, or its claim, if its time is up; return whether it was."""
+    (answer,) = pipeline.run(rows.locked(tid=tid))
+    request = rows.request_of(answer)
+    assert request is not None, "a request's row stays"
+    _after, writes = ending(request, at=at)
+    if writes:
+        rows.check_moved(pipeline.run(*writes))
+    return bool(writes)

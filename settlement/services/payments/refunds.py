@@ -1,0 +1,100 @@
+"""Money given back of an approved payment: full, partial, several times, never above it."""
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from django.db import transaction
+
+from config import audit, pipeline, references
+from config.audit import Actor
+from config.pipeline import Statement
+from config.refusals import NotFound
+from issuers.services import accounts
+from settlement.models import Transfer
+from settlement.rules.requests import Request
+from settlement.rules.sheet import business_date
+from settlement.services import days, ledger, legs
+from settlement.services.payments import rows
+from settlement.services.payments.refusals import ExceedsRefundable, PaymentNotRefundable
+
+
+class Refunded(NamedTuple):
+    """A refund: its reference, and minor units given back and left."""
+
+    reference: str
+    amount_minor: int
+    refundable_minor: int
+    payment: Request
+
+
+@transaction.atomic
+def refund(
+    *, reference: str, amount_minor: int, reason: str, actor: Actor, at: datetime
+) -> Refunded:
+    """
+    Give ``amount_minor`` of the payment back to whoever bore it, at any time after its approval.
+
+    Position, ledger, day, the payment's sum, the refund's own record and its event are one unit.
+
+    :raises NotFound: there is no such payment
+    :raises PaymentNotRefundable: it was never approved, or is reversed
+    :raises ExceedsRefundable: more than is left of it
+    """
+    (answer,) = pipeline.run(rows.locked_payment(reference=reference))
+    request = rows.request_of(answer)
+    if request is None:
+        raise NotFound
+    if request.state != "APPROVED" or request.card_id is None:
+        raise PaymentNotRefundable
+    if amount_minor > request.amount_minor - request.refunded_minor:
+        raise ExceedsRefundable
+    held = accounts.lock_of_card(card_id=request.card_id)
+    made = _made(request, amount_minor)
+    written_by = f"{actor.kind} {actor.name}"[:64]
+    pipeline.run(*_writing(made, held, reason=reason, written_by=written_by, at=at))
+    payer, payee = legs.of(request, account=held.account, issuer=held.issuer)
+    draft = ledger.Draft(Transfer.Code.REFUND, payee, payer, amount_minor, request.payment_id)
+    ledger.post_many(kind="refund", transfers=[draft], at=at)
+    audit.record(
+        actor=actor,
+        action="payment.refund",
+        subject_kind="payment",
+        subject=reference,
+        tenant=request.shop.merchant,
+        at=at,
+        reason=reason,
+        after={"refund": made.reference, "amount_minor": amount_minor},
+    )
+    return made
+
+
+def _made(request: Request, amount_minor: int) -> Refunded:
+    after = request._replace(refunded_minor=request.refunded_minor + amount_minor)
+    left_minor = after.amount_minor - after.refunded_minor
+    return Refunded(references.new("RFD"), amount_minor, left_minor, after)
+
+
+def _writing(
+    made: Refunded, held: accounts.Held, *, reason: str, written_by: str, at: datetime
+) -> list[Statement]:
+    payment = made.payment
+    day = business_date(at=int(at.timestamp()), time_zone=payment.shop.time_zone)
+    row = [made.reference, payment.payment_id, made.amount_minor, payment.currency, reason]
+    told = {"id": made.reference, "amount": made.amount_minor, "reason": reason}
+    return [
+        Statement(_ADD, [made.amount_minor, payment.payment_id]),
+        Statement(_INSERT, [*row, written_by, day, at]),
+        *accounts.crediting(held, bearer=payment.bearer, amount_minor=made.amount_minor),
+        days.refunded(payment, day=day, amount_minor=made.amount_minor),
+        *rows.event(payment, kind="refund.created", at=at, refund=told),
+    ]
+
+
+_ADD: Final = """
+UPDATE settlement_payment SET refunded_minor = refunded_minor + %s WHERE id = %s
+"""
+_INSERT: Final = """
+INSERT INTO settlement_refund (reference, payment_id, amount_minor, currency, reason, refunded_by,
+                               business_date, refunded_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+"""
