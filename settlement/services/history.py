@@ -97,7 +97,7 @@ def _load_sales(history: History, records: Iterable[Genuine]) -> None:
     }
     for row in _rows(_SALES, asked, width=3):
         card_id, phone_id, atc, payment_id, reference, reader_id, *rest = row
-        amount_minor, currency, business_date, bearer, cause, state = rest
+        amount_minor, currency, business_date, bearer, cause, is_whole = rest
         history.sales[(card_id, phone_id), atc] = Sale(
             payment_id=payment_id,
             reference=reference,
@@ -106,13 +106,14 @@ def _load_sales(history: History, records: Iterable[Genuine]) -> None:
             currency=currency,
             business_date=business_date,
             liability=Liability(Bearer(bearer), cause),
-            voided=state != "APPROVED",
+            voided=not is_whole,  # reversed, or something of it was refunded
         )
 
 
 _SALES = """
 SELECT c.card_id, c.device_id, p.atc, p.id, p.reference, p.device_id,
-       p.amount_minor, p.currency, p.business_date, p.bearer, p.bearer_cause, p.state
+       p.amount_minor, p.currency, p.business_date, p.bearer, p.bearer_cause,
+       p.state = 'APPROVED' AND p.refunded_minor = 0
   FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS asked (card_id, device_id, atc)
   JOIN issuers_credential c USING (card_id, device_id)
   JOIN settlement_payment p

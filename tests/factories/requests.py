@@ -86,6 +86,7 @@ class Payer:
 
     held: settlement.CardOnPhone
     counter: int = 0
+    key: SigningKey | None = None
 
     @property
     def phone(self):
@@ -153,4 +154,5 @@ def payer(*, balance=1_000_000, at=settlement.ISSUED, **options):
     """Return a phone whose owner has ``balance`` free beside the offline reserve."""
     caps = replace(settlement.GENEROUS, cumulative_cap_minor=100_000)
     of = options.pop("of", None) or settlement.programme(caps=caps, at=at)
-    return Payer(settlement.card_on_phone(of=of, balance=balance + 100_000, at=at, **options))
+    held = settlement.card_on_phone(of=of, balance=balance + 100_000, at=at, **options)
+    return Payer(held, key=held.device_key)

@@ -47,6 +47,7 @@ class CardOnPhone:
     atc: int = 0
     uses: int = 0
     cumulative: int = 0
+    device_key: SigningKey | None = None  # the phone's own
 
     def sale(self, till, amount=1000, *, at=None, atc=None, **changes):
         """Return the signed record of a sale, counters advanced."""
@@ -82,13 +83,15 @@ class CardOnPhone:
 def card_on_phone(*, of=None, balance=1_000_000, at=ISSUED, **opening):
     """Return a funded card with a certificate on a phone of its own."""
     of = of or programme(at=at)
-    phone, _device_key = enrolled_phone(at=at)
+    phone, device_key = enrolled_phone(at=at)
     card = openings.issue_card(
         programme=of, holder=phone.owner, at=at, actor=SYSTEM, balance_minor=balance, **opening
     )
     key = SigningKey.generate()
     credential = credentials.issue(card=card, device=phone, public_key=key.public, at=at)
-    return CardOnPhone(card=card, credential=credential, key=key, phone=phone)
+    return CardOnPhone(
+        card=card, credential=credential, key=key, phone=phone, device_key=device_key
+    )
 
 
 def renew(held, *, at):
