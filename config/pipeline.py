@@ -41,15 +41,11 @@ def run(*statements: Statement) -> list[Answer]:
     if not statements:
         return []
     connection.ensure_connection()
-    with ExitStack() as stack:
-        stack.enter_context(connection.wrap_database_errors)
-        sent = stack.enter_context(connection.connection.pipeline())
-        cursors = []
-        for statement in statements:
-            cursor = stack.enter_context(connection.cursor())
-            cursor.execute(statement.sql, statement.parameters)
-            cursors.append(cursor)
-        sent.sync()
+    with connection.wrap_database_errors, ExitStack() as opened:
+        cursors = [opened.enter_context(connection.cursor()) for _ in statements]
+        with connection.connection.pipeline():  # its end sends, and waits for all answers
+            for cursor, statement in zip(cursors, statements, strict=True):
+                cursor.execute(statement.sql, statement.parameters)
         return [
             Answer(cursor.fetchall() if cursor.description else [], cursor.rowcount)
             for cursor in cursors

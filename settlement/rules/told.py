@@ -34,7 +34,12 @@ def payment(
 
     What does not apply to it is left out.
     """
-    of_some = {"tid": tid, "order": order, "decline_reason": decline_reason}
+    of_some = {
+        "tid": tid,
+        "order": order,
+        "decline_reason": decline_reason,
+        "refunded": refunded_minor,
+    }
     return {name: value for name, value in of_some.items() if value} | {
         "id": reference,
         "channel": channel,
@@ -47,7 +52,6 @@ def payment(
         "approval_code": approval_code,
         "created_at": time(created_at),
         "approved_at": time(approved_at),
-        "refunded": refunded_minor,
     }
 
 
