@@ -36,7 +36,7 @@ class Clerk:
         self._due: dict[Callable[[], None], float] = {}
 
     def serve(self, stop: threading.Event) -> None:
-        """Write until ``stop``, and then once more."""
+        """Write until ``stop``."""
         while not stop.is_set():
             self._shared.turned(THREAD)
             self._when_due(self._renew_secrets, RENEW_S)
@@ -44,6 +44,9 @@ class Clerk:
             self._when_due(self._tell_counts, 1.0)
             self._when_due(self._beat, health.EVERY_S)
             stop.wait(WRITE_S)
+
+    def finish(self) -> None:
+        """Write what the threads left when they had ended."""
         self._write_datagrams()
         self._tell_counts()
 

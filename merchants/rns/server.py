@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 from django.db import DatabaseError, InterfaceError, connection
@@ -48,6 +48,10 @@ class Server:
         self._parts = {"desk": desk.serve, "feed": feed.serve, "clerk": self._clerk.serve}
         self._failed: list[str] = []
 
+    def counts(self) -> dict[str, Any]:
+        """Return what this process counted since it began."""
+        return self._clerk.counts()
+
     def run(self, stop: threading.Event) -> None:
         """
         Serve until ``stop``.
@@ -67,8 +71,17 @@ class Server:
             for thread in threads:
                 thread.join()
             self.shared.sock.close()
+            self._finish()
         if self._failed:
             raise RuntimeError(f"ended: {', '.join(self._failed)}")
+
+    def _finish(self) -> None:
+        try:
+            self._clerk.finish()
+        except (DatabaseError, InterfaceError) as lost:
+            logger.warning("the last lines were not written: %s", type(lost).__name__)
+        finally:
+            connection.close()
 
     def _receive(self, stop: threading.Event) -> None:
         """Answer datagrams, one after the other, into the same buffer."""

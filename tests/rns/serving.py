@@ -84,3 +84,12 @@ def in_processes(count=1, *, port):
         for each in processes:
             if each.process.poll() is None:
                 each.kill()
+
+
+def cut_connections():
+    """Let the database end every connection but this one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )

@@ -21,7 +21,8 @@ class Terminal:
     def __init__(self, *, number, secret, server, device=None):
         self.number, self.secret, self.server, self.device = number, secret, server, device
         self.off_ms = 0
-        self.sock = _socket()
+        self.newest = None
+        self.sock = opened()
 
     def new_tid(self, *, amount, counter=None):
         return tids.tid(
@@ -37,7 +38,7 @@ class Terminal:
     def move(self):
         """Get another address, as behind a router that forgot the mapping."""
         self.sock.close()
-        self.sock = _socket()
+        self.sock = opened()
 
     def made(self, kind, tid, **fields):
         """Return a datagram of this terminal, made now."""
@@ -65,7 +66,12 @@ class Terminal:
         self.sock.settimeout(within_s)
         data, source = self.sock.recvfrom(2048)
         assert source == self.server
-        return Datagram.decode(data, self.secret)
+        self.newest = Datagram.decode(data, self.secret)
+        return self.newest
+
+    def empty(self):
+        """Forget what has come so far."""
+        emptied(self.sock)
 
     def nothing(self, within_s=0.4):
         """Say whether nothing comes for a while."""
@@ -124,11 +130,39 @@ def falls_silent(terminal, tid, within_s):
     return eventually(is_silent, within_s=within_s, every_s=0.05)
 
 
+def next_with_number(terminal, number):
+    """Return the next result with a message number, letting older ones pass."""
+    while (told := terminal.result()).number != number:
+        pass
+    return told
+
+
+def emptied(sock, within_s=0.05):
+    """Take all that has come to ``sock``, or comes within a while; say how many there were."""
+    return len(_taken(sock, within_s))
+
+
+def bytes_in(sock, within_s=0.05):
+    """Take it likewise; say how many bytes that was."""
+    return sum(map(len, _taken(sock, within_s)))
+
+
+def _taken(sock, within_s):
+    sock.settimeout(within_s)
+    taken = []
+    while True:
+        try:
+            taken.append(sock.recv(65_536))
+        except TimeoutError:
+            return taken
+
+
 def changed(datagram, **fields):
     return dataclasses.replace(datagram, **fields)
 
 
-def _socket():
+def opened():
+    """Return a socket with an address of its own."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind(("127.0.0.1", 0))
     return sock
