@@ -1,16 +1,20 @@
 """The server under test: in a thread of this process, or in processes of its own."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection, connections
+from django.utils import timezone
 
 from merchants.models import NotificationProcess
+from merchants.rns import serving
 from merchants.rns.server import Server
 from tests.journeys.waiting import eventually
 from tests.rns import payments
@@ -37,52 +41,80 @@ def in_thread(*, port=0, statuses=payments.statuses, limits=None):
 
 
 class Process:
-    """``python -m tests.rns PORT`` on this test's database."""
+    """A process of the server, by its id; how it is waited for depends on how it was made."""
 
-    def __init__(self, port):
-        name = connection.settings_dict["NAME"]
-        options = connection.settings_dict["OPTIONS"]
-        host = connection.settings_dict["HOST"] or options.get("host", "")
-        environment = os.environ | {
-            "DATABASE_URL": f"postgresql://portal@/{name}?host={host}",
-            "PAYDESK_DATA_DIR": str(settings.DATA_DIR),
-        }
-        known = set(NotificationProcess.objects.values_list("name", flat=True))
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.rns", str(port)], env=environment
+    def __init__(self, pid, wait):
+        self.pid, self._wait = pid, wait
+
+    def started(self):
+        """Return this process once it serves; its id may have been another's before."""
+        just_now = timezone.now() - timedelta(minutes=1)
+        rows = NotificationProcess.objects.filter(
+            name__endswith=f"-{self.pid}", started_at__gt=just_now
         )
-        eventually(
-            lambda: (
-                NotificationProcess.objects.exclude(name__in=known)
-                .filter(name__endswith=f"-{self.process.pid}")
-                .exists()
-            ),
-            within_s=30,
-        )
+        eventually(rows.exists, within_s=60)
+        return self
 
     @property
     def counts(self):
-        return NotificationProcess.objects.get(name__endswith=f"-{self.process.pid}").counts
+        return NotificationProcess.objects.get(name__endswith=f"-{self.pid}").counts
 
     def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        os.kill(self.pid, signal.SIGKILL)
+        self._wait(10)
 
     def end(self):
-        self.process.terminate()
-        return self.process.wait(10)
+        """End it as a supervisor does; return its exit status."""
+        os.kill(self.pid, signal.SIGTERM)
+        return self._wait(10)
 
 
 @contextmanager
 def in_processes(count=1, *, port):
-    """Serve in processes of their own; give them."""
-    processes = []
-    try:
-        processes.extend(Process(port) for _ in range(count))
+    """Serve the tests' own payments in forked processes; give them."""
+    with _running([_forked(port) for _ in range(count)]) as processes:
         yield processes
+
+
+@contextmanager
+def as_the_portal_does(*, port):
+    """Serve the portal's payments: ``run_rns`` on this test's database."""
+    name, options = connection.settings_dict["NAME"], connection.settings_dict["OPTIONS"]
+    host = connection.settings_dict["HOST"] or options.get("host", "")
+    environment = os.environ | {
+        "DATABASE_URL": f"postgresql://portal@/{name}?host={host}",
+        "PAYDESK_DATA_DIR": str(settings.DATA_DIR),
+    }
+    words = [sys.executable, "manage.py", "run_rns", "--port", str(port)]
+    process = subprocess.Popen(words, env=environment)
+    with _running([Process(process.pid, process.wait)]) as (served,):
+        yield served
+
+
+def _forked(port):
+    connections.close_all()  # each process opens its own
+    forking = multiprocessing.get_context("fork")
+    child = forking.Process(target=_serve, args=(port,))
+    child.start()
+
+    def wait(timeout):
+        child.join(timeout)
+        return child.exitcode
+
+    return Process(child.pid, wait)
+
+
+def _serve(port):
+    serving.serve(host="127.0.0.1", port=port, statuses=payments.statuses)
+
+
+@contextmanager
+def _running(processes):
+    try:
+        yield [each.started() for each in processes]
     finally:
         for each in processes:
-            if each.process.poll() is None:
+            with suppress(ProcessLookupError):
                 each.kill()
 
 

@@ -106,6 +106,11 @@ class Terminal:
 def enrolled(server, *, store=None, kind="TERMINAL"):
     """Return a new terminal of a shop."""
     device, _key = factory.enrolled(kind=kind, store=store)
+    return of(device, server)
+
+
+def of(device, server):
+    """Return an enrolled device with a socket."""
     equipment = device.equipment
     return Terminal(
         number=equipment.number,
@@ -133,6 +138,13 @@ def falls_silent(terminal, tid, within_s):
 def next_with_number(terminal, number):
     """Return the next result with a message number, letting older ones pass."""
     while (told := terminal.result()).number != number:
+        pass
+    return told
+
+
+def next_of(terminal, tid):
+    """Return the next result of a T-ID, letting others pass."""
+    while (told := terminal.result()).tid != tid:
         pass
     return told
 

@@ -282,7 +282,9 @@ class OneTid(RuleBasedStateMachine):
 
 
 TestOneTid = OneTid.TestCase
-TestOneTid.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestOneTid.settings = settings(
+    max_examples=200, stateful_step_count=40, deadline=None, report_multiple_bugs=False
+)
 
 
 @pytest.mark.parametrize("broken", ["take_register", "take_status", "take_acknowledgement"])
