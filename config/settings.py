@@ -24,6 +24,13 @@ ORIGIN = env.str("PAYDESK_ORIGIN", default="http://127.0.0.1:8000")
 SOCKETS_ORIGIN = env.str("PAYDESK_SOCKETS_ORIGIN", default="ws://127.0.0.1:8001")
 RNS_HOST = env.str("PAYDESK_RNS_HOST", default="127.0.0.1")
 RNS_PORT = env.int("PAYDESK_RNS_PORT", default=9100)
+# Datagrams a second that the result notification server takes of one terminal (a REGISTER counts
+# ten), and in vain of one network (/24, or /56 of IPv6); twice as many at once.
+RNS_TERMINAL_PER_S = env.int("PAYDESK_RNS_TERMINAL_PER_S", default=1000)
+RNS_NETWORK_PER_S = env.int("PAYDESK_RNS_NETWORK_PER_S", default=5000)
+# How many T-IDs it keeps in memory (about 400 bytes each), and how many terminals' secrets.
+RNS_TIDS = env.int("PAYDESK_RNS_TIDS", default=500_000)
+RNS_TERMINALS = env.int("PAYDESK_RNS_TERMINALS", default=100_000)
 ALLOWED_HOSTS = env.list("PAYDESK_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = [ORIGIN]
 # How many proxies of ours stand in front and append to X-Forwarded-For.
@@ -308,6 +315,7 @@ EXPECTED_PARTS = env.list("PAYDESK_PARTS", default=["database", "broker"])
 METRICS = [
     "config.measures.families",
     "issuers.selectors.measures.families",
+    "merchants.selectors.measures.families",
     "settlement.selectors.measures.families",
 ]
 METRICS_TOKEN = env.str("PAYDESK_METRICS_TOKEN", default="")
@@ -328,6 +336,11 @@ MONTHLY = {
         "months": env.int("PAYDESK_KEEP_DOWNLOADS_MONTHS", default=13),
         "once": [],
         "needed": ["settlement.selectors.retained.downloads_needed"],
+    },
+    "merchants.DatagramRecord": {
+        "months": env.int("PAYDESK_KEEP_DATAGRAMS_MONTHS", default=13),
+        "once": [],
+        "needed": [],
     },
 }
 ARCHIVE_DIR = env.str("PAYDESK_ARCHIVE_DIR", default="")  # where months go before they are dropped

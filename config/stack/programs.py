@@ -11,7 +11,7 @@ from config.stack.program import Program
 PYTHON = sys.executable
 MANAGE = str(CHECKOUT / "manage.py")
 # What `/healthz` asks for: the servers, and those below that beat (`config.health`).
-PARTS = ("database", "broker", "web", "sockets", "sequencer", "worker", "beat")
+PARTS = ("database", "broker", "web", "sockets", "sequencer", "rns", "worker", "beat")
 SIMULATED = "simulator"
 WEB_WORKERS = 2
 TASK_WORKERS = 2
@@ -28,6 +28,7 @@ def table(
         "web": _web(port),
         "sockets": _sockets(port + 1),
         "sequencer": (PYTHON, MANAGE, "run_sequencer"),
+        "rns": (PYTHON, MANAGE, "run_rns"),
         "worker": _celery("worker", "--prefetch-multiplier=1", f"--concurrency={TASK_WORKERS}"),
         "beat": _celery("beat", f"--schedule={places.beat / 'schedule'}", "--pidfile="),
     }

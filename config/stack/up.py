@@ -36,6 +36,7 @@ def run(words: Sequence[str]) -> int:
         ) as ours:
             if ours:
                 _ports_free((options.port, options.port + 1))
+                _rns_port_free(int(addresses["PAYDESK_RNS_PORT"]))
                 return asyncio.run(_serve(places, options, addresses))
         _refuse_or_wait(places)
 
@@ -64,9 +65,22 @@ def _ports_free(ports: Sequence[int]) -> None:
             time.sleep(0.2)
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _rns_port_free(port: int) -> None:
+    """Another portal's server would share it, and each get half of what is sent to either."""
+    deadline = time.monotonic() + PORT_FREE_WITHIN_S
+    while not _is_free(port, kind=socket.SOCK_DGRAM):
+        if time.monotonic() > deadline:
+            raise CannotStart(
+                f"UDP port {port} is in use by another program. Choose the one of the result "
+                f"notification server with ./paydesk up --rns-port {port + 100}."
+            )
+        time.sleep(0.2)
+
+
+def _is_free(port: int, *, kind: socket.SocketKind = socket.SOCK_STREAM) -> bool:
+    with socket.socket(type=kind) as probe:
+        if kind is socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
@@ -147,6 +161,7 @@ def _announce(
     say("")
     say(f"  Portal   {addresses['PAYDESK_ORIGIN']}/")
     say(f"  Sockets  {addresses['PAYDESK_SOCKETS_ORIGIN']}/ws/")
+    say(f"  Results  {addresses['PAYDESK_RNS_HOST']} UDP {addresses['PAYDESK_RNS_PORT']}")
     say(f"  Health   {addresses['PAYDESK_ORIGIN']}/healthz")
 
 

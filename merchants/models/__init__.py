@@ -1,5 +1,22 @@
 from merchants.models.equipment import Equipment
 from merchants.models.merchants import Agreement, ApiKey, Merchant, Store
+from merchants.models.notifications import (
+    DatagramRecord,
+    NotificationCursor,
+    NotificationProcess,
+    ResultNotification,
+)
 from merchants.models.relays import RelayPairing
 
-__all__ = ["Agreement", "ApiKey", "Equipment", "Merchant", "RelayPairing", "Store"]
+__all__ = [
+    "Agreement",
+    "ApiKey",
+    "DatagramRecord",
+    "Equipment",
+    "Merchant",
+    "NotificationCursor",
+    "NotificationProcess",
+    "RelayPairing",
+    "ResultNotification",
+    "Store",
+]

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -106,6 +107,21 @@ SELECT e.number, e.secret, m.id, m.reference, m.name, m.time_zone, s.id, s.refer
   JOIN merchants_store s ON s.id = e.store_id
  WHERE e.device_id = %s
 """
+
+
+def secrets_of(*, numbers: Iterable[int]) -> dict[int, bytes]:
+    """Return the secrets of those of ``numbers`` that are terminals which may be heard now."""
+    rows = Equipment.objects.filter(
+        number__in=list(numbers),
+        device__kind=DeviceKind.TERMINAL,
+        device__state=Device.State.ACTIVE,
+        merchant__state=Merchant.State.ACTIVE,
+    )
+    return {
+        row.number: secret_of(equipment=row)
+        for row in rows.select_related("device").only("number", "secret", "device__reference")
+        if row.number is not None
+    }
 
 
 def refuse_suspended(*, device: Device) -> None:

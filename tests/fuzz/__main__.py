@@ -18,7 +18,7 @@ from time import process_time
 import atheris
 
 with atheris.instrument_imports(
-    include=["config.wire", "issuers.wire", "merchants.wire", "wallets.wire"]
+    include=["config.wire", "issuers.wire", "merchants.rules", "merchants.wire", "wallets.wire"]
 ):
     from config.wire import cbor
     from config.wire.errors import WireError

@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of the batch and list decoders: no crash, nothing slow, memory flat."""
+"""Coverage-guided fuzzing of what decodes batches, lists, datagrams: no crash, nothing slow."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def fuzz(target, *words, tmp_path, sabotage=""):
     )
 
 
-@pytest.mark.parametrize("target", ["batches", "uploads", "lists"])
+@pytest.mark.parametrize("target", ["batches", "uploads", "lists", "datagrams"])
 def test_no_input_crashes_or_slows_a_decoder(target, tmp_path):
     run = fuzz(target, "--runs", str(RUNS), tmp_path=tmp_path)
     assert run.returncode == 0, (SEED, run.stderr[-3000:])
@@ -36,6 +36,12 @@ def test_no_input_crashes_or_slows_a_decoder(target, tmp_path):
     assert told["inputs"] == RUNS
     assert told["accepted"] > RUNS // 1000, "the mutator no longer gets past the form"
     assert told["peak_mb"] < 300
+
+
+def test_a_datagram_decoder_that_breaks_is_found(tmp_path):
+    run = fuzz("datagrams", "--runs", "50000", tmp_path=tmp_path, sabotage="datagram")
+    assert run.returncode != 0
+    assert "ZeroDivisionError" in run.stdout + run.stderr
 
 
 @pytest.mark.parametrize(

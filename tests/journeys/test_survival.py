@@ -16,6 +16,7 @@ from tests.journeys.waiting import eventually
 PARTS = {
     "worker": "-m celery -A config worker",
     "sequencer": "manage.py run_sequencer",
+    "rns": "manage.py run_rns",
     "web": "-m granian",
     "sockets": "-m uvicorn",
 }

@@ -1,0 +1,1 @@
+"""Rules of the result notification server: no sockets, no Django, time is passed in."""
