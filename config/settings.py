@@ -310,6 +310,7 @@ EXPECTED_PARTS = env.list("PAYDESK_PARTS", default=["database", "broker"])
 METRICS = [
     "config.measures.families",
     "issuers.selectors.measures.families",
+    "merchants.selectors.measures.families",
     "settlement.selectors.measures.families",
 ]
 METRICS_TOKEN = env.str("PAYDESK_METRICS_TOKEN", default="")
@@ -346,7 +347,12 @@ ARCHIVE_DIR = env.str("PAYDESK_ARCHIVE_DIR", default="")  # where months go befo
 # How long after a tap its liability may still be disputed.
 DISPUTE_DAYS = env.int("PAYDESK_DISPUTE_DAYS", default=180)
 # What stands on a person's first page: modules with ``tiles`` and ``attention``.
-HOME = ["issuers.portal.home", "settlement.portal.home", "config.portal.desk"]
+HOME = [
+    "issuers.portal.home",
+    "merchants.portal.home",
+    "settlement.portal.home",
+    "config.portal.desk",
+]
 NAV = [
     "issuers.portal.nav.items",
     "merchants.portal.nav.items",
