@@ -83,28 +83,28 @@ class TestKilled:
     def test_in_the_midst_of_it_the_next_one_goes_on(self, merchant, serve):
         server = serve()
         hook(merchant, server)
-        happen(merchant, 300)
-        for done in (60, 150):
+        happen(merchant, 120)
+        for done in (20, 60):
             with process():
                 eventually(lambda done=done: len(server.receiver.effects) >= done)
-            happen(merchant, 50)
+            happen(merchant, 20)
 
         with process():
             eventually(settled)
 
-        ids = {f"evt_{merchant.reference}_{seq}" for seq in range(1, 401)}
+        ids = {f"evt_{merchant.reference}_{seq}" for seq in range(1, 161)}
         assert set(server.receiver.effects) == ids
-        assert states() == {"DELIVERED": 400}
+        assert states() == {"DELIVERED": 160}
 
     def test_two_at_once_send_each_message_once(self, merchant, serve):
         server = serve()
         hook(merchant, server)
-        happen(merchant, 100)
+        happen(merchant, 40)
 
         with process(), process():
             eventually(settled)
 
-        assert len(server.receiver.messages) == len(server.receiver.effects) == 100
+        assert len(server.receiver.messages) == len(server.receiver.effects) == 40
 
     def test_asked_to_end_it_ends_at_once(self, merchant, serve):
         server = serve()

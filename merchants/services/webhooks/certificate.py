@@ -16,6 +16,16 @@ LIFE: Final = timedelta(days=365)
 FILE: Final = "webhook-echo.pem"
 
 
+def ready(*, folder: Path, names: Sequence[str], at: datetime) -> Path:
+    """Return the file of :func:`write`, made now unless one is there that is good for a month."""
+    file = folder / FILE
+    if file.exists():
+        made = x509.load_pem_x509_certificate(file.read_bytes())
+        if made.not_valid_after_utc > at + timedelta(days=30):
+            return file
+    return write(folder=folder, names=names, at=at)
+
+
 def write(*, folder: Path, names: Sequence[str], at: datetime) -> Path:
     """Write a fresh self-signed certificate for ``names`` with its key into one PEM file."""
     key = ec.generate_private_key(ec.SECP256R1())

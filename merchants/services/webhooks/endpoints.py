@@ -212,6 +212,12 @@ def live_secrets(*, endpoints: Collection[int], at: datetime) -> QuerySet[Webhoo
     return rows.select_related("endpoint").order_by("endpoint_id", "-number")
 
 
+def secrets_at(*, url: str, at: datetime) -> list[str]:
+    """Return the live secrets in clear of what goes to ``url``: for the demo's receiver alone."""
+    keys = WebhookEndpoint.objects.filter(url=url).values_list("pk", flat=True)
+    return [opened(secret=row) for row in live_secrets(endpoints=list(keys), at=at)]
+
+
 def opened(*, secret: WebhookSecret) -> str:
     """Return a secret in clear, for signing alone."""
     context = _context(secret.endpoint, secret.number)
