@@ -25,6 +25,19 @@ def lifetimes_are_whole(**_options: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
+def webhooks_are_fenced(**_options: Any) -> list[CheckMessage]:
+    """Refuse holes in the fence round webhook targets: they are for the demo and for tests."""
+    holes = {
+        "PAYDESK_WEBHOOK_ALLOW": settings.WEBHOOK_ALLOW,
+        "PAYDESK_WEBHOOK_TRUST": settings.WEBHOOK_TRUST,
+    }
+    named = ", ".join(name for name, given in holes.items() if given)
+    if not named:
+        return []
+    return [Error(f"Webhooks may go inside: {named}.", hint="Unset it.", id="paydesk.E003")]
+
+
+@register(Tags.security, deploy=True)
 def mail_leaves_the_house(**_options: Any) -> list[CheckMessage]:
     """Warn where mails, and the one-time links in them, stay in the database."""
     if settings.MAILED:

@@ -43,6 +43,19 @@ def after(*, scope: str, seq: int, limit: int) -> list[Event]:
     return list(Event.objects.filter(scope=scope, seq__gt=seq).order_by("seq")[:limit])
 
 
+def after_each(*, cursors: Mapping[int, tuple[str, int]], limit: int) -> dict[int, list[Event]]:
+    """Return what follows each cursor, (scope, seq), by its key, in one statement.
+
+    At most ``limit`` events each, oldest first; a cursor with nothing behind it is left out.
+    """
+    asked = [list(cursors), *map(list, zip(*cursors.values(), strict=True))]
+    found: dict[int, list[Event]] = {}
+    for event in Event.objects.raw(_AFTER_EACH, [*asked, limit]):
+        key: int = event.asked_by  # type: ignore[attr-defined]  # the statement adds it
+        found.setdefault(key, []).append(event)
+    return found
+
+
 def head(*, scope: str) -> int:
     """Return the newest number given out in ``scope``; 0 before the first."""
     with connection.cursor() as cursor:
@@ -102,6 +115,14 @@ WITH waiting AS (
      WHERE e.id = p.id AND e.at = p.at AND e.seq IS NULL RETURNING e.scope, e.seq
 )
 SELECT scope, max(seq) FROM numbered GROUP BY scope
+"""
+
+_AFTER_EACH = """
+SELECT asked.key AS asked_by, e.*
+  FROM unnest(%s::bigint[], %s::varchar[], %s::bigint[]) AS asked (key, scope, seq)
+ CROSS JOIN LATERAL (
+    SELECT * FROM config_event WHERE scope = asked.scope AND seq > asked.seq ORDER BY seq LIMIT %s
+ ) e ORDER BY asked.key, e.seq
 """
 
 _RAISE_FLOORS = """

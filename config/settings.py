@@ -307,6 +307,8 @@ DEVICE_LIMITS = {
 # ``(*, device, actor, reason, at) -> None`` ends what a revoked device of that kind carried.
 DEVICE_ENDINGS = {"PHONE": "wallets.services.phones.end"}
 API_KEY_LOOKUP = "merchants.services.api_keys.look_up"
+# ``(event: Event) -> dict``: an event as ``GET /merchant/events`` tells it, which webhooks send.
+EVENT_TELLER = "settlement.selectors.payments.event_as_told"
 SOCKET_ROUTES = ["settlement.sockets", "wallets.sockets"]
 # The parts that ``/healthz`` asks for: what this installation runs.
 EXPECTED_PARTS = env.list("PAYDESK_PARTS", default=["database", "broker"])
@@ -316,6 +318,7 @@ METRICS = [
     "config.measures.families",
     "issuers.selectors.measures.families",
     "merchants.selectors.measures.families",
+    "merchants.selectors.webhook_measures.families",
     "settlement.selectors.measures.families",
 ]
 METRICS_TOKEN = env.str("PAYDESK_METRICS_TOKEN", default="")
@@ -342,18 +345,43 @@ MONTHLY = {
         "once": [],
         "needed": [],
     },
+    "merchants.WebhookDelivery": {
+        "months": env.int("PAYDESK_KEEP_DELIVERIES_MONTHS", default=3),
+        "once": ["endpoint_id", "webhook_id"],
+        "needed": ["merchants.selectors.webhooks.pending_in"],
+    },
+    "merchants.WebhookAttempt": {
+        "months": env.int("PAYDESK_KEEP_DELIVERIES_MONTHS", default=3),
+        "once": [],
+        "needed": [],
+    },
 }
 ARCHIVE_DIR = env.str("PAYDESK_ARCHIVE_DIR", default="")  # where months go before they are dropped
 # How long after a tap its liability may still be disputed.
 DISPUTE_DAYS = env.int("PAYDESK_DISPUTE_DAYS", default=180)
 # What stands on a person's first page: modules with ``tiles`` and ``attention``.
-HOME = ["issuers.portal.home", "settlement.portal.home", "config.portal.desk"]
+HOME = [
+    "issuers.portal.home",
+    "merchants.portal.home",
+    "settlement.portal.home",
+    "config.portal.desk",
+]
 NAV = [
     "issuers.portal.nav.items",
     "merchants.portal.nav.items",
     "settlement.portal.nav.items",
     "config.portal.nav.items",
 ]
+
+# Places (host:port) that a webhook may go to whatever they lead to, and a file of certificates that
+# are trusted beside the system's: for the demo's receiver and for tests. `check --deploy` refuses.
+WEBHOOK_ALLOW = frozenset(env.list("PAYDESK_WEBHOOK_ALLOW", default=[]))
+WEBHOOK_TRUST = env.str("PAYDESK_WEBHOOK_TRUST", default="")
+WEBHOOK_ECHO = env.str("PAYDESK_WEBHOOK_ECHO", default="")  # the demo's receiver
+# After this long a delivery that a killed process had taken on is anybody's again.
+WEBHOOK_LEASE_S = env.float("PAYDESK_WEBHOOK_LEASE_S", default=30.0)
+# How long a secret goes on signing beside the one that takes over.
+WEBHOOK_OVERLAP_H = env.int("PAYDESK_WEBHOOK_OVERLAP_H", default=24)
 
 # How long a killed worker's messages stay hidden from the others; its batches wait a quarter of it.
 VISIBILITY_TIMEOUT_S = env.int("PAYDESK_VISIBILITY_TIMEOUT_S", default=90)

@@ -1,6 +1,7 @@
 """Showing either second factor, and changing them under that proof (ASVS 7.5.1)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.utils.translation import gettext as _
 
@@ -8,6 +9,8 @@ from config.audit import Actor
 from config.models import Authenticator, RecoveryCodes, User
 from config.people import recovery_codes, second_factor, sessions
 from config.people.second_factor import DIGITS, WrongCode
+
+FRESH_FOR: Final = timedelta(minutes=5)
 
 
 def prove(
@@ -33,6 +36,28 @@ def needs_proof(*, user: User) -> bool:
         second_factor.authenticator_of(user=user) is not None
         or RecoveryCodes.objects.filter(user=user).exists()
     )
+
+
+def is_fresh(*, user: User, session_key: str | None, at: datetime) -> bool:
+    """Return whether a dangerous act needs no code now (ASVS 7.5.3): one was shown 5 minutes ago.
+
+    Who has no factor to show, and came in by the demo's link, is not asked.
+    """
+    shown = sessions.verified_since(session_key=session_key, since=at - FRESH_FOR)
+    return shown or not needs_proof(user=user)
+
+
+def prove_again(
+    *, user: User, code: str, session_key: str | None, actor: Actor, at: datetime
+) -> None:
+    """Take a code as :func:`prove` does, for the dangerous acts of the next 5 minutes.
+
+    :raises WrongCode: wrong, or used before
+    :raises TooManyTries: after wrong codes
+    :raises NoSuchSession: it was ended meanwhile
+    """
+    prove(user=user, code=code, actor=actor, at=at)
+    sessions.verify_again(session_key=session_key, actor=actor, at=at)
 
 
 def replace_authenticator(

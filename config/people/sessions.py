@@ -60,6 +60,31 @@ def verify(*, session_key: str, new_session_key: str, actor: Actor, at: datetime
     return session
 
 
+def verified_since(*, session_key: str | None, since: datetime) -> bool:
+    """Return whether the second factor was shown in that session at ``since`` or later."""
+    session = find(session_key=session_key)
+    return session is not None and session.verified_at is not None and session.verified_at >= since
+
+
+@transaction.atomic
+def verify_again(*, session_key: str | None, actor: Actor, at: datetime) -> None:
+    """Note that the second factor was shown once more.
+
+    :raises NoSuchSession: it was ended meanwhile
+    """
+    session = find(session_key=session_key)
+    if session is None:
+        raise NoSuchSession(_("This session has ended. Sign in again."))
+    SignInSession.objects.filter(pk=session.pk).update(verified_at=at)
+    audit.record(
+        actor=actor,
+        action="session.verify_again",
+        subject_kind="User",
+        subject=str(session.user_id),
+        at=at,
+    )
+
+
 def move(*, session_key: str | None, new_session_key: str | None) -> None:
     """Follow a session to its new id."""
     SignInSession.objects.filter(session_key=session_key, ended_at=None).update(

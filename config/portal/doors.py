@@ -1,17 +1,21 @@
 """Through the door: what a sign-in does to the browser's session, whichever way somebody came."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import wraps
+from typing import cast
 from urllib.parse import urlencode
 
 import django_otp
 from django.contrib import auth
-from django.http import HttpRequest
-from django.shortcuts import resolve_url
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, resolve_url
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from config.models import User
-from config.people import sessions
-from config.people.access import actor_of, address_of
+from config.people import proofs, sessions
+from config.people.access import SignedInRequest, actor_of, address_of
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -70,6 +74,24 @@ def onward(request: HttpRequest) -> str:
         asked, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     return asked if asked and ours else resolve_url("home")
+
+
+def second_factor_lately[**P](view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
+    """Let a page of dangerous acts open within 5 minutes of the second factor: a decorator.
+
+    Else the code is asked for first. What was typed into a form that grew old is typed again.
+    """
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        request = cast("SignedInRequest", args[0])
+        session_key = request.session.session_key
+        if proofs.is_fresh(user=request.user, session_key=session_key, at=timezone.now()):
+            return view(*args, **kwargs)
+        where = urlencode({"next": request.get_full_path()})
+        return redirect(f"{resolve_url('second-factor-again')}?{where}")
+
+    return guarded
 
 
 def sign_in_address(request: HttpRequest) -> str:

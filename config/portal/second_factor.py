@@ -62,6 +62,32 @@ def ask_link(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "POST"])
+def again(request: HttpRequest) -> HttpResponse:
+    """Take a code before a dangerous act, and go on to it."""
+    person, at = cast("SignedInRequest", request), timezone.now()
+    session_key = request.session.session_key
+    if proofs.is_fresh(user=person.user, session_key=session_key, at=at):
+        return redirect(doors.onward(request))
+    form = ProofForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            proofs.prove_again(
+                user=person.user,
+                code=form.cleaned_data["proof"],
+                session_key=session_key,
+                actor=actor_of(request),
+                at=at,
+            )
+        except (WrongCode, TooManyTries) as refusal:
+            form.add_error("proof", refusal.detail)
+        else:
+            return redirect(doors.onward(request))
+    status = 422 if form.errors else 200
+    return render(request, "account/second_factor_again.html", {"form": form}, status=status)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
 def replace(request: HttpRequest) -> HttpResponse:
     """Show the authenticator's state and put a new one in its place."""
     person, at = cast("SignedInRequest", request), timezone.now()

@@ -28,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("invitation/<str:token>", invitations.accept, name="accept-invitation"),
     path("second-factor", second_factor.replace, name="second-factor"),
     path("second-factor/link", second_factor.ask_link, name="second-factor-link"),
+    path("second-factor/again", second_factor.again, name="second-factor-again"),
     path("second-factor/<str:token>", second_factor.set_up, name="second-factor-set-up"),
     path("recovery-codes", second_factor.codes, name="recovery-codes"),
     path("profile", profile.profile, name="profile"),

@@ -8,6 +8,7 @@ from config.stack import postgres, valkey
 from config.stack.places import CHECKOUT, Places
 from config.stack.program import Program
 
+ECHO_OFFSET = 5
 # Lifetimes that `--ttl` may shorten for tests (protocol section 9).
 LIFETIMES = ("TID", "TSN", "PSN", "CLAIM", "PREAPPROVAL", "REDEMPTION", "AUTHENTICATION")
 
@@ -40,6 +41,22 @@ def addresses(*, port: int, rns_port: int, ttl: Mapping[str, int]) -> dict[str, 
     }
     lifetimes = {f"PAYDESK_TTL_{name}": str(seconds) for name, seconds in ttl.items()}
     return {name: os.environ.get(name, value) for name, value in named.items()} | lifetimes
+
+
+def echo(places: Places, *, port: int) -> dict[str, str]:
+    """This function will open the fence round webhooks for the demo's own receiver, and no other.
+
+    :param port: of the portal; the receiver takes another one near it.
+    """
+    if os.environ.get("PAYDESK_DEMO", "1") != "1":
+        return {}
+    place = f"127.0.0.1:{port + ECHO_OFFSET}"
+    named = {
+        "PAYDESK_WEBHOOK_ALLOW": place,
+        "PAYDESK_WEBHOOK_ECHO": f"https://{place}/echo",
+        "PAYDESK_WEBHOOK_TRUST": str(places.echo / "webhook-echo.pem"),
+    }
+    return {name: os.environ.get(name, value) for name, value in named.items()}
 
 
 def embedded_servers(places: Places, *, throwaway: bool = False) -> list[Program]:

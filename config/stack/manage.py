@@ -26,6 +26,7 @@ def run(words: Sequence[str]) -> int:
     """
     places = folders.locate()
     addresses = environment.addresses(port=DEFAULT_PORT, rns_port=DEFAULT_PORT + 2, ttl={})
+    addresses |= environment.echo(places, port=DEFAULT_PORT)
     while True:
         with owner.own(places, command="a manage command", environment=addresses) as ours:
             if ours:

@@ -42,6 +42,10 @@ class Places:
         return self.data / "beat"
 
     @property
+    def echo(self) -> Path:
+        return self.data / "echo"
+
+    @property
     def meters(self) -> Path:
         return self.data / "meters"
 

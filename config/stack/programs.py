@@ -11,7 +11,10 @@ from config.stack.program import Program
 PYTHON = sys.executable
 MANAGE = str(CHECKOUT / "manage.py")
 # What `/healthz` asks for: the servers, and those below that beat (`config.health`).
-PARTS = ("database", "broker", "web", "sockets", "sequencer", "rns", "worker", "beat")
+PARTS = (
+    *("database", "broker", "web", "sockets", "sequencer", "rns", "worker", "beat"),
+    "webhooks",
+)
 SIMULATED = "simulator"
 WEB_WORKERS = 2
 TASK_WORKERS = 2
@@ -32,6 +35,9 @@ def table(
         "worker": _celery("worker", "--prefetch-multiplier=1", f"--concurrency={TASK_WORKERS}"),
         "beat": _celery("beat", f"--schedule={places.beat / 'schedule'}", "--pidfile="),
     }
+    commands["webhooks"] = (PYTHON, MANAGE, "run_webhooks")
+    if environment.get("PAYDESK_WEBHOOK_ECHO"):
+        commands["echo"] = (PYTHON, MANAGE, "webhook_echo")
     if simulate:
         commands["simulator"] = (PYTHON, MANAGE, "simulate", "--forever")
     programs = [

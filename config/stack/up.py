@@ -30,12 +30,14 @@ def run(words: Sequence[str]) -> int:
     addresses = environment.addresses(
         port=options.port, rns_port=options.rns_port or options.port + 2, ttl=dict(options.ttl)
     )
+    addresses |= environment.echo(places, port=options.port)
     while True:
         with owner.own(
             places, command="up", url=addresses["PAYDESK_ORIGIN"] + "/", environment=addresses
         ) as ours:
             if ours:
-                _ports_free((options.port, options.port + 1))
+                echo = (options.port + environment.ECHO_OFFSET,) if _is_demo(addresses) else ()
+                _ports_free((options.port, options.port + 1, *echo))
                 _rns_port_free(int(addresses["PAYDESK_RNS_PORT"]))
                 return asyncio.run(_serve(places, options, addresses))
         _refuse_or_wait(places)
@@ -59,7 +61,8 @@ def _ports_free(ports: Sequence[int]) -> None:
         while not _is_free(port):
             if time.monotonic() > deadline:
                 raise CannotStart(
-                    f"Port {port} is in use by another program. Paydesk needs two ports in a row; "
+                    f"Port {port} is in use by another program. Paydesk needs two ports in a row "
+                    "and, for the demo's receiver, the fourth after them; "
                     f"choose them with ./paydesk up --port {port + 1000 if port < 60000 else 8100}."
                 )
             time.sleep(0.2)
@@ -144,10 +147,15 @@ async def _start(
     await _announce_sign_in(supervisor, places, variables)
 
 
+def _is_demo(addresses: Mapping[str, str]) -> bool:
+    return "PAYDESK_WEBHOOK_ECHO" in addresses
+
+
 def _steps(variables: Mapping[str, str]) -> list[tuple[str, tuple[str, ...]]]:
     steps: list[tuple[str, tuple[str, ...]]] = [("migrate", ("migrate", "--no-input"))]
     if variables["PAYDESK_DEMO"] == "1":
         steps.append(("seed_demo", ("seed_demo",)))
+        steps.append(("webhook_echo", ("webhook_echo", "--prepare")))
     return steps
 
 
@@ -163,6 +171,8 @@ def _announce(
     say(f"  Sockets  {addresses['PAYDESK_SOCKETS_ORIGIN']}/ws/")
     say(f"  Results  {addresses['PAYDESK_RNS_HOST']} UDP {addresses['PAYDESK_RNS_PORT']}")
     say(f"  Health   {addresses['PAYDESK_ORIGIN']}/healthz")
+    if _is_demo(addresses):
+        say(f"  Webhooks {addresses['PAYDESK_WEBHOOK_ECHO']} takes them and shows what came")
 
 
 async def _announce_sign_in(

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from merchants.api import blacklists, payments, relays
+from merchants.api import blacklists, payments, relays, webhooks
 
 urlpatterns = [
     path(
@@ -30,4 +30,15 @@ urlpatterns = [
         name="api-merchant-refunds",
     ),
     path("relay/terminals", relays.Terminals.as_view(), name="api-relay-terminals"),
+    path("merchant/webhooks", webhooks.Webhooks.as_view(), name="api-merchant-webhooks"),
+    path(
+        "merchant/webhooks/<str:webhook>/messages",
+        webhooks.Messages.as_view(),
+        name="api-merchant-webhook-messages",
+    ),
+    path(
+        "merchant/webhooks/<str:webhook>/messages/<str:message>/replay",
+        webhooks.Replay.as_view(),
+        name="api-merchant-webhook-replay",
+    ),
 ]

@@ -7,6 +7,12 @@ from merchants.models.notifications import (
     ResultNotification,
 )
 from merchants.models.relays import RelayPairing
+from merchants.models.webhooks import (
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookSecret,
+)
 
 __all__ = [
     "Agreement",
@@ -19,4 +25,8 @@ __all__ = [
     "RelayPairing",
     "ResultNotification",
     "Store",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookSecret",
 ]

@@ -1,6 +1,8 @@
 from django.urls import path
 
-from merchants.portal import agreements, equipment, keys, merchants, stores
+from merchants.portal import agreements, equipment, keys, merchants, stores, webhook_acts, webhooks
+
+_HOOK = "<str:merchant>/webhooks/<str:endpoint>"
 
 urlpatterns = [
     path("merchants", merchants.merchant_list, name="merchant-list"),
@@ -22,4 +24,13 @@ urlpatterns = [
     path("<str:merchant>/agreements", agreements.agreement_list, name="agreement-list"),
     path("<str:merchant>/keys", keys.key_list, name="key-list"),
     path("<str:merchant>/keys/<int:key>/revoke", keys.key_revoke, name="key-revoke"),
+    path("<str:merchant>/webhooks", webhooks.webhook_list, name="webhook-list"),
+    path("<str:merchant>/webhooks/new", webhooks.webhook_add, name="webhook-add"),
+    path(_HOOK, webhooks.webhook, name="webhook"),
+    path(f"{_HOOK}/edit", webhooks.webhook_edit, name="webhook-edit"),
+    path(f"{_HOOK}/test", webhooks.send_test, name="webhook-test"),
+    path(f"{_HOOK}/replay", webhooks.replay_failed, name="webhook-replay-failed"),
+    path(f"{_HOOK}/do/<str:act>", webhook_acts.webhook_act, name="webhook-act"),
+    path(f"{_HOOK}/messages/<str:message>", webhooks.delivery, name="webhook-delivery"),
+    path(f"{_HOOK}/messages/<str:message>/replay", webhooks.replay, name="webhook-replay"),
 ]

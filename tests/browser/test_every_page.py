@@ -31,9 +31,10 @@ ACTS = {
     *("device-offer", "equipment-revoke", "invitation-withdraw", "key-revoke", "merchant-resume"),
     *("merchant-suspend", "second-factor-link", "session-end", "session-end-others", "sign-out"),
     *("staff-end", "staff-reset-factor", "tenant-switch"),
+    *("webhook-replay", "webhook-replay-failed", "webhook-test"),
 }
 # The demo's door, and pages that stand half way through it.
-AT_THE_DOOR = {"demo-sign-in", "sign-in-code", "recovery-code"}
+AT_THE_DOOR = {"demo-sign-in", "sign-in-code", "recovery-code", "second-factor-again"}
 MAILED = {"password-reset", "second-factor-set-up"}
 # A row to act on takes a lost record or a cloned phone; tests/settlement_portal makes them.
 AFTER_A_FAULT = {"exception-resolve", "dispute-close", "gap-resolve"}

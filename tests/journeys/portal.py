@@ -171,12 +171,12 @@ def bare_environment() -> dict[str, str]:
 
 
 def free_port() -> int:
-    """Return a port that is free together with the next two, which ``up`` takes as well."""
+    """Return a port that is free together with the others near it that ``up`` takes as well."""
     while True:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port: int = probe.getsockname()[1]
-        if port < 65_000 and all(_is_free(port + offset) for offset in (0, 1, 2)):
+        if port < 65_000 and all(_is_free(port + offset) for offset in (0, 1, 2, 5)):
             return port
 
 

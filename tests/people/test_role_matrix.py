@@ -27,6 +27,7 @@ PAGES = {
     "accept-invitation": 410,
     "second-factor": PERSON,
     "second-factor-link": 405,
+    "second-factor-again": 302,  # who has just shown it goes on
     "second-factor-set-up": 410,
     "recovery-codes": PERSON,
     "profile": PERSON,
