@@ -90,6 +90,10 @@ class SaleBook:
         )
         return Sale(facts=facts, notices=notices, note=self._note, bill=bill)
 
+    def forget(self, tid: str) -> None:
+        """Take out a sale that was never asked for."""
+        self._sales.pop(tid, None)
+
     def _forget_oldest(self) -> None:
         at_rest = [sale.facts.tid for sale in self if sale.is_at_rest]
         for tid in at_rest[:-CLOSED_KEPT]:

@@ -101,8 +101,12 @@ class Terminal:
         facts = Facts(
             tid=made, amount_minor=amount_minor, currency=currency, order=order, opened_at=at
         )
-        self._sales.add(facts=facts, slot=slot, server_at=at + self.offset_s)
-        return made, self._changed(at=at)
+        with ExitStack() as undo:
+            undo.callback(self._sales.forget, made)  # nobody has seen it yet
+            self._sales.add(facts=facts, slot=slot, server_at=at + self.offset_s)
+            effects = self._changed(at=at)
+            undo.pop_all()
+        return made, effects
 
     def cancel(self, *, tid: str, at: float) -> list[Effect]:
         """End a payment, or reverse a paid one; return what to send.

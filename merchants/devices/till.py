@@ -123,15 +123,20 @@ class Till:
 
     def _listen(self) -> None:
         while not self._closing.is_set():
-            self._step(lambda at: [])
             try:
-                data = self._socket.recv(_DATAGRAM_MAX)
+                self._take(self._next_datagram())
             except OSError:
-                continue  # nothing came, or a router said that nobody is there
-            self._take(data)
+                # The disk is full: nothing is acknowledged, and all is tried again.
+                self._closing.wait(_LOOK_EVERY_S)
 
     def _take(self, data: bytes) -> None:
-        self._step(lambda at: self._terminal.received(data, at=at))
+        self._step(lambda at: self._terminal.received(data, at=at) if data else [])
+
+    def _next_datagram(self) -> bytes:
+        try:
+            return self._socket.recv(_DATAGRAM_MAX)
+        except OSError:
+            return b""  # none, or a router said that nobody is there
 
     def _step(self, act: Callable[[float], list[Effect]]) -> None:
         """Let the terminal take something, then do what it wants; tell what is shown anew."""
