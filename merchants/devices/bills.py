@@ -55,6 +55,7 @@ class LeftBill:
         self.order = order
         self.phase = Phase.LEAVING
         self.is_asking = False
+        self.was_sent = False
         self._data = data
         self._clear = b""
         self._expires = expires
@@ -79,8 +80,9 @@ class LeftBill:
         due_at = self.due_at
         if due_at is None or at < due_at:
             return None
-        self.is_asking = True
         leaving = self.phase is Phase.LEAVING
+        self.is_asking = True
+        self.was_sent = self.was_sent or leaving
         return RelayCall(
             tid=self.tid,
             method="PUT" if leaving else "DELETE",
@@ -110,7 +112,9 @@ class LeftBill:
 
     def clear(self, *, key: SigningKey, random_bytes: Callable[[int], bytes]) -> None:
         """Empty the slot, for the payment has ended."""
-        if self.phase in (Phase.LEAVING, Phase.LEFT):
+        if not self.was_sent:
+            self.phase = Phase.GONE
+        elif self.phase in (Phase.LEAVING, Phase.LEFT):
             self._clear = BillClear(
                 relay=self.slot.relay, slot=self.slot.name, nonce=random_bytes(_NONCE_BYTES)
             ).sign(key=key)
@@ -120,14 +124,22 @@ class LeftBill:
         """Take it that a newer bill of the same order takes the slot: nothing to clear."""
         self.phase = Phase.GONE
 
-    def is_in_the_way_of(self, other: "LeftBill") -> bool:
-        """Return whether ``other`` must wait with its slot until this one's clearing has ended.
+    def must_wait_for(self, other: "LeftBill") -> bool:
+        """Return whether this bill may not leave before what goes on about ``other`` has ended.
 
         A clearing still on its way would empty the slot of the newer bill.
         """
-        if self is other or self.slot != other.slot:
-            return False
-        return self.phase is Phase.CLEARING or self.is_asking
+        busy = other.phase is Phase.CLEARING or other.is_asking
+        return busy and self._is_newcomer_to(other)
+
+    def is_shut_out_by(self, other: "LeftBill") -> bool:
+        """Return whether ``other``, of another order, lies in the slot this bill is meant for."""
+        lies_there = other.was_sent and other.phase in (Phase.LEAVING, Phase.LEFT)
+        return lies_there and self._is_newcomer_to(other) and self.order != other.order
+
+    def _is_newcomer_to(self, other: "LeftBill") -> bool:
+        is_new = self.phase is Phase.LEAVING and not self.was_sent
+        return is_new and self is not other and self.slot == other.slot
 
     def to_state(self) -> dict[str, Any]:
         """Return the bill as JSON-able values."""
@@ -135,6 +147,7 @@ class LeftBill:
             "slot": asdict(self.slot),
             "order": self.order,
             "phase": self.phase.value,
+            "was_sent": self.was_sent,
             "data": b64.encode(self._data),
             "clear": b64.encode(self._clear),
             "expires": self._expires,
@@ -151,6 +164,7 @@ class LeftBill:
             expires=state["expires"],
         )
         left.phase = Phase(state["phase"])
+        left.was_sent = state["was_sent"]
         left._clear = b64.decode(state["clear"])
         return left
 

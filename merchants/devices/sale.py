@@ -152,7 +152,7 @@ class Sale:
         if self.facts.refused:
             return None
         if not self.facts.accepted:
-            return CallKind.REQUEST
+            return None if self.facts.is_closed else CallKind.REQUEST
         if self.facts.wants_cancel:
             return CallKind.CANCEL
         return CallKind.LOOK if self._wants_look or self.notices.silent else None
@@ -189,7 +189,8 @@ class Sale:
         facts.accepted = True
         facts.expires_at = opened.expires_at
         facts.rns_host, facts.rns_port = opened.rns_host, opened.rns_port
-        self.notices.register(at=at)
+        if facts.state not in FINAL:
+            self.notices.register(at=at)
 
     def refused(self, *, kind: CallKind, status: int, code: str, state: str, at: float) -> None:
         """Take a refusal of a call; ``state`` is the payment's, where the problem names it."""
@@ -260,7 +261,8 @@ class Sale:
             # Retries go on meanwhile: the server may only not have seen the request yet.
             self._wants_look = True
         elif self._is_ours(datagram):
-            self.notices.answered(datagram, at=at)
+            if self.facts.state not in FINAL:  # a late answer must not begin the keep-alive anew
+                self.notices.answered(datagram, at=at)
             self._in_doubt = False
             if datagram.ms >= self._told_ms or datagram.state.name in FINAL:
                 self._told_ms = datagram.ms

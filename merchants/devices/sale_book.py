@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
-from merchants.devices.bills import LeftBill, RelayCall, Slot, bill_for
+from merchants.devices.bills import LeftBill, Phase, RelayCall, Slot, bill_for
 from merchants.devices.identity import Identity
 from merchants.devices.notices import Notices
 from merchants.devices.sale import LIFE_S, Sale
 from merchants.devices.sale_facts import Call, Facts
 
+_SLOT_TAKEN: Final = "slot_taken"
 CLOSED_KEPT: Final = 100  # a reversal may still be told, and acknowledged
 
 
@@ -103,7 +104,8 @@ class SaleBook:
         """Return what is to be asked of portal and relays now."""
         due: list[Call | RelayCall | None] = []
         for sale in self:
-            due += [sale.next_call(at=at), self._relay_call(sale, at=at, server_at=server_at)]
+            # The relay first: what it does not take is to be cancelled at once.
+            due += [self._relay_call(sale, at=at, server_at=server_at), sale.next_call(at=at)]
         return [call for call in due if call is not None]
 
     def _relay_call(self, sale: Sale, *, at: float, server_at: float) -> RelayCall | None:
@@ -112,9 +114,25 @@ class SaleBook:
             return None
         if sale.facts.is_closed:
             bill.clear(key=self._identity.key, random_bytes=self._random_bytes)
-        if any(other.bill and other.bill.is_in_the_way_of(bill) for other in self):
+        if any(bill.is_shut_out_by(other) for other in self._bills()):
+            self.relay_refused(sale, code=_SLOT_TAKEN)
+        if self._must_wait(bill):
             return None
         return bill.next_call(at=at, server_at=server_at)
+
+    def _bills(self) -> list[LeftBill]:
+        return [sale.bill for sale in self if sale.bill is not None]
+
+    def _must_wait(self, bill: LeftBill) -> bool:
+        return any(bill.must_wait_for(other) for other in self._bills())
+
+    def relay_refused(self, sale: Sale, *, code: str) -> None:
+        """Take it that the relay does not hold a sale's bill: its payment is cancelled."""
+        assert sale.bill is not None  # the refusal is about it
+        was_leaving = sale.bill.phase is Phase.LEAVING
+        sale.bill.refused()
+        if was_leaving and not sale.facts.is_closed:
+            sale.cancel(reason=code)
 
     def unreachable(self, call: Call | RelayCall, *, at: float) -> None:
         """Take it that a call got no answer that decides.
@@ -130,7 +148,7 @@ class SaleBook:
     def due_at(self, *, offset_s: float) -> float | None:
         """Return when there is something to do next; ``offset_s``: server's clock less local."""
         times = [sale.due_at(offset_s=offset_s) for sale in self]
-        times += [sale.bill.due_at for sale in self if sale.bill]
+        times += [bill.due_at for bill in self._bills() if not self._must_wait(bill)]
         return min((time for time in times if time is not None), default=None)
 
     def to_state(self) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from config.wire.errors import BadSignature, Malformed
-from merchants.devices.bills import Phase, RelayCall, Slot
+from merchants.devices.bills import RelayCall, Slot
 from merchants.devices.identity import Identity
 from merchants.devices.sale import Sale
 from merchants.devices.sale_book import SaleBook, UnknownSale
@@ -207,12 +207,7 @@ class Terminal:
 
     def relay_refused(self, call: RelayCall, *, code: str, at: float) -> list[Effect]:
         """Take the relay's refusal; the payment of a bill it does not take is cancelled."""
-        sale = self._sales.known(call.tid)
-        assert sale.bill is not None  # the call was that bill's
-        was_leaving = sale.bill.phase is Phase.LEAVING
-        sale.bill.refused()
-        if was_leaving and not sale.facts.is_closed:
-            sale.cancel(reason=code)
+        self._sales.relay_refused(self._sales.known(call.tid), code=code)
         return self._changed(at=at)
 
     def show(self, *, tid: str) -> Shown:
