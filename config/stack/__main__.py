@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from config.stack.places import CannotStart
 
-COMMANDS = ("up", "test", "check", "manage", "bench", "chaos", "fuzz", "reset")
+COMMANDS = ("up", "test", "check", "manage", "bench", "chaos", "fuzz", "relay", "reset")
 
 
 def main(words: Sequence[str]) -> int:

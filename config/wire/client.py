@@ -32,10 +32,16 @@ class PortalUnreachable(Exception):
 
 
 class PortalRefused(Exception):
-    """The portal answered with a problem (RFC 9457); ``code`` is its stable code."""
+    """The portal answered with a problem (RFC 9457); ``code`` is its stable code.
 
-    def __init__(self, *, status: int, problem: Mapping[str, Any]) -> None:
+    ``retry_after_s``: after how many seconds it wants to be asked again, 0 where it did not say.
+    """
+
+    def __init__(
+        self, *, status: int, problem: Mapping[str, Any], retry_after_s: float = 0.0
+    ) -> None:
         self.status = status
+        self.retry_after_s = retry_after_s
         self.code = str(problem.get("code", "unknown"))
         self.detail = str(problem.get("detail", ""))
         self.problem = dict(problem)
@@ -45,10 +51,9 @@ class PortalRefused(Exception):
 class _Busy(Exception):
     """A refusal that waiting may turn into an answer."""
 
-    def __init__(self, *, refusal: PortalRefused, retry_after: str | None) -> None:
+    def __init__(self, *, refusal: PortalRefused) -> None:
         super().__init__(str(refusal))
         self.refusal = refusal
-        self.wait_s = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,9 +168,9 @@ class PortalSession:
             except PortalUnreachable:
                 self._pause(attempt, asked_s=0.0)
             except _Busy as busy:
-                if busy.wait_s > _PATIENCE_S:
+                if busy.refusal.retry_after_s > _PATIENCE_S:
                     raise busy.refusal from busy
-                self._pause(attempt, asked_s=busy.wait_s)
+                self._pause(attempt, asked_s=busy.refusal.retry_after_s)
         try:
             return self._send(request)
         except _Busy as busy:
@@ -264,10 +269,15 @@ def _judged(response: httpx.Response) -> Answer:
         return Answer(status=response.status_code, headers=response.headers, body=response.content)
     if response.is_server_error:
         raise PortalUnreachable(f"The portal answers {response.status_code}.")
-    refusal = PortalRefused(status=response.status_code, problem=_object(response.content) or {})
+    asked = response.headers.get("retry-after", "")
+    refusal = PortalRefused(
+        status=response.status_code,
+        problem=_object(response.content) or {},
+        retry_after_s=float(asked) if asked.isdecimal() else 0.0,
+    )
     waits = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
     if waits or refusal.code == "idempotency_in_progress":
-        raise _Busy(refusal=refusal, retry_after=response.headers.get("retry-after"))
+        raise _Busy(refusal=refusal)
     raise refusal
 
 

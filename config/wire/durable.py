@@ -10,10 +10,14 @@ from typing import Any
 def write(*, path: Path, state: Mapping[str, Any]) -> None:
     """Write ``state`` to ``path`` so that it is on the disk when this function returns.
 
+    Only the owner may read it: a machine's state holds its keys.
+
     :raises OSError: the disk did not take it; ``path`` still holds the state before
     """
     fresh = path.with_name(path.name + ".new")
-    with fresh.open("w", encoding="utf-8") as file:
+    fresh.unlink(missing_ok=True)
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(state, file, separators=(",", ":"))
         file.flush()
         os.fsync(file.fileno())

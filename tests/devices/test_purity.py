@@ -8,6 +8,7 @@ ROOT = Path(__file__).parents[2]
 IMPORT_ALL = """
 import sys
 import merchants.devices.portal, merchants.devices.tap, wallets.devices.portal, wallets.devices.tap
+import merchants.devices.till, merchants.devices.relay_process, wallets.devices.purchases
 import config.wire.durable
 sys.exit(any(name.split(".")[0] == "django" for name in sys.modules))
 """
