@@ -16,6 +16,7 @@ ATC_GAP = "atc_gap"  # kind of exception: counters of a card the portal never sa
 ATC_ROLLBACK = "atc_rollback"  # kind of exception: a counter below that of an earlier tap
 RECORD_BACKDATED = "record_backdated"  # kind: its time lies before what the portal can prove
 TAMPERING = "tampering_suspected"  # kind: a card's phone had applied the block, and yet it paid
+CLOSED_ACCOUNT = "closed_account_money"  # kind: a void's money came after the account was closed
 SEQUENCE_MISSING = "reader_sequence_missing"  # kind: a reader went on without a batch; a shop's
 
 

@@ -22,7 +22,7 @@ from config.roles import Right, TenantKind
 from issuers.selectors import issuers_visible_to
 from merchants.selectors.shops import merchants_visible_to
 from settlement.models import ExceptionItem
-from settlement.models.batches import SEQUENCE_MISSING
+from settlement.models.batches import CLOSED_ACCOUNT, SEQUENCE_MISSING
 from settlement.portal import filters, words
 from settlement.portal.forms import OutcomeForm, show_refusal
 from settlement.portal.places import issuer_for
@@ -126,7 +126,12 @@ def _resolve(
         else:
             messages.success(request, _("The exception is resolved."))
             return redirect(back.url)
-    context = {"back": back, "row": row_of(held, time_zone=time_zone), "form": form}
+    context = {
+        "back": back,
+        "row": row_of(held, time_zone=time_zone),
+        "form": form,
+        "pays_out": held.kind == CLOSED_ACCOUNT,
+    }
     return render(request, "settlement/exception_resolve.html", context)
 
 
