@@ -22,7 +22,7 @@ from config.roles import Right, TenantKind
 from issuers.selectors import issuers_visible_to
 from merchants.selectors.shops import merchants_visible_to
 from settlement.models import ExceptionItem
-from settlement.models.batches import CLOSED_ACCOUNT, SEQUENCE_MISSING
+from settlement.models.batches import CLOSED_ACCOUNT, OF_SHOPS
 from settlement.portal import filters, words
 from settlement.portal.forms import OutcomeForm, show_refusal
 from settlement.portal.places import issuer_for
@@ -171,7 +171,7 @@ def _offers(request: HttpRequest) -> list[tuple[str | Promise, str]]:
     return [
         (label, filters.address(request, kind=kind))
         for kind, label in words.EXCEPTIONS.items()
-        if kind != SEQUENCE_MISSING  # a shop's, never an issuer's
+        if kind not in OF_SHOPS
     ]
 
 

@@ -58,8 +58,7 @@ def merchant_offline(request: HttpRequest) -> HttpResponse:
     at = timezone.now()
     known = readers.readers_of(merchant=shop, at=at)
     found = list(readers.rejected_of(merchant=shop, at=at)[: readers.REJECTED_SHOWN])
-    missing = any(reader.missing for reader in known)
-    gaps = queues.gaps_of(merchant=shop.reference) if missing else ()
+    gaps = queues.gaps_of(merchant=shop.reference)
     context = {
         "merchant": shop,
         "rows": [_row(reader) for reader in known],

@@ -170,6 +170,7 @@ EXCEPTIONS: Final = {
     "tampering_suspected": _("Tampering suspected"),
     "closed_account_money": _("Money came to a closed account"),
     "reader_sequence_missing": _("A reader's batches are missing"),
+    "reader_silent": _("A reader fell silent"),
 }
 
 _DETAILS: Final = {
@@ -182,6 +183,7 @@ _DETAILS: Final = {
     "tampering_suspected": _("The phone had applied the block, and the card paid after it."),
     "closed_account_money": _("%(amount)s of account %(account)s is due to its holder."),
     "reader_sequence_missing": _("%(name)s: batches %(first)s to %(last)s have not come."),
+    "reader_silent": _("%(name)s was last heard of %(seen_at)s. Phones tell of sales: %(copies)s."),
 }
 BECAUSE: Final = {
     "certificate": _("Its certificate was issued later."),
@@ -205,7 +207,7 @@ def exception_detail(*, kind: str, detail: Mapping[str, Any], zone: tzinfo | Non
     if kind == "reader_sequence_missing" and detail["first"] == detail["last"]:
         sentence = _("%(name)s: batch %(first)s has not come.")
     told = dict(detail)
-    for name in ("tapped_at", "counted_at"):
+    for name in ("tapped_at", "counted_at", "seen_at"):
         if name in told:
             told[name] = absolute(datetime.fromtimestamp(told[name], zone or UTC))
     if "amount_minor" in told:
