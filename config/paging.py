@@ -1,6 +1,7 @@
 """Keyset pages: a list is cut by the last id seen, so that page 1,000 costs what page 1 does."""
 
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Model, QuerySet
@@ -9,6 +10,7 @@ from django.utils.translation import gettext as _
 
 SIZE = 50
 EXACT_UP_TO = 10_000
+CURSORS = ("after", "before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ def newest_first[Row: Model](
 
     Two queries: the rows, and a count that stops at 10,000.
     """
-    after, before = _cursor(request, "after"), _cursor(request, "before")
+    after, before = cursor_of(request, "after"), cursor_of(request, "before")
     if before is not None:
         found = list(reversed(rows.filter(id__gt=before).order_by("id")[: size + 1]))
         more_above, more_below = len(found) > size, True
@@ -40,24 +42,28 @@ def newest_first[Row: Model](
         found = found[:size]
     return Page(
         rows=found,
-        previous=_address(request, "before", found[0].pk) if found and more_above else "",
-        next=_address(request, "after", found[-1].pk) if found and more_below else "",
-        says=_says(rows),
+        previous=address(request, before=str(found[0].pk)) if found and more_above else "",
+        next=address(request, after=str(found[-1].pk)) if found and more_below else "",
+        says=says_of(rows),
     )
 
 
-def _says(rows: QuerySet[Model]) -> str:
-    count = rows.order_by()[: EXACT_UP_TO + 1].count()
+def says_of(rows: QuerySet[Any]) -> str:
+    """Return in words how many rows a list has; above 10,000 nobody counts on."""
+    # By the key alone: what a row is annotated with is not worked out to count it.
+    count = rows.order_by().values("pk")[: EXACT_UP_TO + 1].count()
     if count > EXACT_UP_TO:
         return _("More than 10,000 in all")
     return _("%(count)s in all") % {"count": f"{count:,}"}
 
 
-def _cursor(request: HttpRequest, name: str) -> int | None:
+def cursor_of(request: HttpRequest, name: str) -> int | None:
+    """Return the id that the cursor ``name`` of the address holds, None where it holds none."""
     typed = request.GET.get(name, "")
     return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 19 else None
 
 
-def _address(request: HttpRequest, cursor: str, pk: int) -> str:
-    kept = {k: v for k, v in request.GET.items() if k not in ("after", "before")}
-    return f"?{urlencode(kept | {cursor: str(pk)})}"
+def address(request: HttpRequest, **changed: str) -> str:
+    """Return the page's query with ``changed`` (an empty value takes one away), without cursor."""
+    query = {key: value for key, value in request.GET.items() if key not in CURSORS} | changed
+    return f"?{urlencode({key: value for key, value in query.items() if value})}"

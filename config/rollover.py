@@ -5,6 +5,7 @@ anything is signed by it, and the old one stays trusted after that: certificates
 until they end.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -35,7 +36,7 @@ class KeyInThePast(Refused):
 
 
 class KeyWaiting(Refused):
-    """One that has not begun would soon take over from the one asked for."""
+    """One that has not begun would soon take over from the one asked for, unless it is urgent."""
 
     code = "key_waiting"
     status = 409
@@ -50,12 +51,13 @@ def announce(
     Publish a new key of ``holder`` (``platform`` or an issuer's reference) and return it.
 
     ``begins``: when it signs instead of the old one, ``LEAD`` from now unless said. ``urgent``
-    shortens that, after a loss: devices that are away refuse what it signs until they are back.
+    shortens that, after a loss: devices that are away refuse what it signs until they are back. It
+    takes the place of a key that waits, which may be the lost one: that is trusted no longer.
 
     :raises NotFound: there is no such holder
     :raises KeyInThePast: ``begins`` is before ``at``
     :raises KeyTooSoon: it begins before ``LEAD`` is over, and is not urgent
-    :raises KeyWaiting: an announced key has not begun
+    :raises KeyWaiting: an announced key has not begun, and this one is not urgent
     """
     held = list(PublicKey.objects.select_for_update().filter(holder=holder).order_by("id"))
     if not held and holder != PLATFORM:
@@ -65,8 +67,10 @@ def announce(
         raise KeyInThePast
     if begins < at + LEAD and not urgent:
         raise KeyTooSoon(f"A key begins {LEAD.days} days from now or later, unless it is urgent.")
-    if any(key.active_from > at for key in held):
+    waiting = [key for key in held if key.active_from > at and key.withdrawn_at is None]
+    if waiting and not urgent:
         raise KeyWaiting
+    _withdraw(waiting, at)
     before = keys.current(holder=holder, at=at)
     made = keys.roll(holder=holder, at=begins)
     audit.record(
@@ -77,7 +81,17 @@ def announce(
         tenant="" if holder == PLATFORM else holder,
         reason="urgent" if urgent else "",
         at=at,
-        before={"kid": b64.encode(bytes(before.kid))},
-        after={"kid": b64.encode(bytes(made.kid)), "active_from": begins.isoformat()},
+        before={"kid": _kid(before), "withdrawn": [_kid(key) for key in waiting]},
+        after={"kid": _kid(made), "active_from": begins.isoformat()},
     )
     return made
+
+
+def _withdraw(waiting: Sequence[PublicKey], at: datetime) -> None:
+    """End keys that have not begun; their rows stay, for no name is given twice."""
+    ids = [key.pk for key in waiting]
+    PublicKey.objects.filter(pk__in=ids).update(active_until=at, withdrawn_at=at)
+
+
+def _kid(key: PublicKey) -> str:
+    return b64.encode(bytes(key.kid))

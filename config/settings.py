@@ -421,6 +421,7 @@ CELERY_BEAT_SCHEDULE = {
         ("end-requests", "settlement.tasks.end_due", 1.0),
         ("roll-up-days", "settlement.tasks.roll_up_days", 1.0),
         ("draw-up-payouts", "settlement.tasks.draw_up_payouts", 600.0),
+        ("watch-readers", "settlement.tasks.watch_readers", 3600.0),
         ("run-imports", "issuers.tasks.run_imports", 3.0),
         ("release-reserves", "issuers.tasks.release_reserves", 600.0),
         ("renew-certificates", "issuers.tasks.renew_due", 3600.0),

@@ -9,7 +9,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from config.celery import app
-from settlement.services import batches, days, payments, payouts
+from settlement.services import batches, days, payments, payouts, silence
 
 BATCHES_AT_ONCE: Final = 20  # of at most 1,000 records each
 ENDED_AT_ONCE: Final = 200
@@ -46,6 +46,12 @@ def roll_up_days(**_newer: Any) -> None:
     """Add what online payments changed to their merchants' days."""
     while days.roll_up(limit=ROLLED_AT_ONCE) == ROLLED_AT_ONCE:
         pass
+
+
+@app.task(name="settlement.tasks.watch_readers")
+def watch_readers(**_newer: Any) -> None:
+    """Tell of readers that fell silent."""
+    silence.look(at=timezone.now())
 
 
 def hint() -> None:

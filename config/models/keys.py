@@ -7,7 +7,10 @@ PLATFORM = "platform"
 
 
 class PublicKey(models.Model):
-    """A signing key's public half; the private half lies with the key provider under ``name``."""
+    """A signing key's public half; the private half lies with the key provider under ``name``.
+
+    One withdrawn before it began ends that moment: it never signed anything.
+    """
 
     holder = models.CharField(max_length=32)  # PLATFORM, or an issuer's reference
     name = models.CharField(max_length=64, unique=True)
@@ -15,11 +18,17 @@ class PublicKey(models.Model):
     public_key = models.BinaryField(max_length=65, unique=True)
     active_from = models.DateTimeField()
     active_until = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(active_until__gt=F("active_from")),
+                condition=Q(active_until__gt=F("active_from"), withdrawn_at=None)
+                | Q(
+                    withdrawn_at__isnull=False,
+                    active_until=F("withdrawn_at"),
+                    withdrawn_at__lt=F("active_from"),
+                ),
                 name="publickey_ends_after_it_begins",
             )
         ]

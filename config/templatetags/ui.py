@@ -16,10 +16,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from config.paging import CURSORS
+
 register = template.Library()
 
 TONES = frozenset({"ok", "warn", "bad", "info", "offline", "neutral"})
-CURSORS = ("after", "before")
 THEMES = frozenset({"light", "dark"})
 FACES = {
     "ISSUER": _("Issuer back office"),

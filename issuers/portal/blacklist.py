@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from config.people.access import right_required
+from config.portal import filters
 from config.roles import Right
 from issuers import selectors
 from issuers.models import BlacklistEntry, Card, Issuer
-from issuers.portal import filters, toasts, words
+from issuers.portal import toasts, words
 from issuers.portal.ordering import in_order
 from issuers.portal.places import issuer_for, offers
 from issuers.selectors import coverage, listings
@@ -144,8 +145,8 @@ def _toolbar(request: HttpRequest, *, view: str, counts: dict[str, int]) -> dict
     names = {"reason": _("Reason"), "since": _("Since")}
     values = {"reason": words.reasons(), "since": days}
     return {
-        "tabs": filters.tabs_of(request, labels, counts, view),
-        "chips": filters.chips_of(request, names, values),
-        "offers": filters.offers_of(request, names, values),
+        "tabs": filters.tabs(request, labels=labels, current=view, counts=counts),
+        "chips": filters.chips_of(request, names=names, values=values),
+        "offers": filters.offers_of(request, names=names, values=values),
         "kept": filters.kept(request, "view", "sort", "reason", "since"),
     }

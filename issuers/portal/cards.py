@@ -13,10 +13,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from config import money
 from config.people.access import actor_of, right_required
+from config.portal import filters
 from config.refusals import Refused
 from config.roles import Right
 from issuers.models import Account, Card, Credential
-from issuers.portal import filters, toasts, words
+from issuers.portal import toasts, words
 from issuers.portal.forms import BlockForm, IssueForm, show_refusal
 from issuers.portal.ordering import in_order
 from issuers.portal.places import card_for, issuer_for, offers
@@ -72,9 +73,9 @@ def card_list(request: HttpRequest, issuer: str) -> HttpResponse:
             }
             for card in page.rows
         ],
-        "tabs": filters.tabs_of(request, labels, {}, view),
-        "chips": filters.chips_of(request, chosen, values),
-        "offers": filters.offers_of(request, chosen, values),
+        "tabs": filters.tabs(request, labels=labels, current=view),
+        "chips": filters.chips_of(request, names=chosen, values=values),
+        "offers": filters.offers_of(request, names=chosen, values=values),
         "asked": asked,
         "kept": filters.kept(request, "view", "sort", "programme"),
         "may_issue": offers(request, Right.ISSUE_CARDS),

@@ -12,10 +12,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from config.devices import fingerprint
 from config.people.access import actor_of, right_required
+from config.portal import filters
 from config.refusals import Refused
 from config.roles import Right
 from issuers.models import CertificateRequest, Issuer
-from issuers.portal import filters, toasts, words
+from issuers.portal import toasts, words
 from issuers.portal.forms import show_refusal
 from issuers.portal.ordering import in_order
 from issuers.portal.places import issuer_for, offers
@@ -66,7 +67,7 @@ def request_list(request: HttpRequest, issuer: str) -> HttpResponse:
         "issuer": row,
         "page": page,
         "lines": _lines(page.rows),
-        "tabs": filters.tabs_of(request, labels, counts, view),
+        "tabs": filters.tabs(request, labels=labels, current=view, counts=counts),
         "counts": counts,
         "order": "asked" if view == "waiting" else "-asked",
         "may_decide": offers(request, Right.ISSUE_CARDS),

@@ -9,9 +9,10 @@ from django.views.decorators.http import require_GET
 
 from config import money
 from config.people.access import right_required
+from config.portal import filters
 from config.roles import Right
 from issuers.models import Debt
-from issuers.portal import filters, words
+from issuers.portal import words
 from issuers.portal.ordering import in_order
 from issuers.portal.places import issuer_for
 from issuers.selectors import debts
@@ -50,7 +51,7 @@ def debt_list(request: HttpRequest, issuer: str) -> HttpResponse:
         "issuer": row,
         "page": page,
         "lines": [_line(debt, names) for debt in page.rows],
-        "tabs": filters.tabs_of(request, labels, counts, view),
+        "tabs": filters.tabs(request, labels=labels, current=view, counts=counts),
         "counts": counts,
         "owed": ", ".join(str(money.Money(minor, code)) for code, minor in owed.items()),
     }

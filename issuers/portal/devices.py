@@ -17,8 +17,9 @@ from redis.exceptions import RedisError
 from config.models import Device
 from config.models.devices import DeviceKind
 from config.people.access import actor_of, right_required
+from config.portal import filters
 from config.roles import Right
-from issuers.portal import filters, toasts, words
+from issuers.portal import toasts, words
 from issuers.portal.ordering import in_order
 from issuers.portal.places import issuer_for, offers
 from issuers.selectors import fleet
@@ -69,7 +70,7 @@ def device_list(request: HttpRequest, issuer: str) -> HttpResponse:
         "lines": lines_of(page.rows, at=timezone.now(), owners=_owners(page.rows)),
         "owners": True,
         "counts": counts,
-        "tabs": filters.tabs_of(request, labels, counts, view),
+        "tabs": filters.tabs(request, labels=labels, current=view, counts=counts),
         "asked": asked,
         "kept": filters.kept(request, "view", "sort"),
         "may_offer": offers(request, Right.BLOCK_CARDS),

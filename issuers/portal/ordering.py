@@ -1,13 +1,11 @@
 """Lists that can be sorted: keyset pages in the order that ``?sort=`` asks for."""
 
 from collections.abc import Mapping
-from urllib.parse import urlencode
 
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 
-from config.paging import EXACT_UP_TO, SIZE, Page
+from config.paging import SIZE, Page, address, cursor_of, says_of
 
 
 def in_order[Row: Model](
@@ -28,7 +26,7 @@ def in_order[Row: Model](
     the first page.
     """
     field, falls = _asked(request, sorts, default)
-    after, before = _cursor(request, "after"), _cursor(request, "before")
+    after, before = cursor_of(request, "after"), cursor_of(request, "before")
     backwards = before is not None
     cursor = before if before is not None else after
     downwards = falls != backwards
@@ -42,9 +40,9 @@ def in_order[Row: Model](
     below = True if backwards else more
     return Page(
         rows=shown,
-        previous=_address(request, "before", shown[0].pk) if shown and above else "",
-        next=_address(request, "after", shown[-1].pk) if shown and below else "",
-        says=_says(rows),
+        previous=address(request, before=str(shown[0].pk)) if shown and above else "",
+        next=address(request, after=str(shown[-1].pk)) if shown and below else "",
+        says=says_of(rows),
     )
 
 
@@ -65,21 +63,3 @@ def _beyond[Row: Model](whole: QuerySet[Row], field: str, cursor: int, downwards
     if value is None:
         return Q()
     return Q(**{f"{field}__{step}": value}) | Q(**{field: value, f"id__{step}": cursor})
-
-
-def _says[Row: Model](rows: QuerySet[Row]) -> str:
-    # By the key alone: what a row is annotated with is not worked out to count it.
-    count = rows.order_by().values("pk")[: EXACT_UP_TO + 1].count()
-    if count > EXACT_UP_TO:
-        return _("More than 10,000 in all")
-    return _("%(count)s in all") % {"count": f"{count:,}"}
-
-
-def _cursor(request: HttpRequest, name: str) -> int | None:
-    typed = request.GET.get(name, "")
-    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 19 else None
-
-
-def _address(request: HttpRequest, cursor: str, pk: int) -> str:
-    kept = {k: v for k, v in request.GET.items() if k not in ("after", "before")}
-    return f"?{urlencode(kept | {cursor: str(pk)})}"

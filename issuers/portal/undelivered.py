@@ -12,9 +12,10 @@ from django.views.decorators.http import require_GET
 
 from config import money
 from config.people.access import right_required
+from config.portal import filters
 from config.roles import Right
 from issuers.models import OtaCommand
-from issuers.portal import filters, toasts, words
+from issuers.portal import toasts, words
 from issuers.portal.ordering import in_order
 from issuers.portal.places import issuer_for, offers
 from issuers.selectors import coverage
@@ -53,7 +54,7 @@ def undelivered(request: HttpRequest, issuer: str) -> HttpResponse:
         "lines": _lines(page.rows),
         "counts": counts,
         "exposed": _sums(coverage.exposed_of(issuer=row, at=at, commands=rows)),
-        "tabs": filters.tabs_of(request, labels, counts, view),
+        "tabs": filters.tabs(request, labels=labels, current=view, counts=counts),
         "may_offer": offers(request, Right.BLOCK_CARDS),
         "toast": toasts.told(request),
     }

@@ -86,11 +86,21 @@ def crediting(held: Held, *, bearer: str, amount_minor: int) -> list[Statement]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owed:
-    """What an account came to owe, or paid back: its reference and minor units of its currency."""
+    """What an account came to owe or be owed, or paid back: minor units of its currency."""
 
     account: str
     currency: str
     amount_minor: int
+
+
+class Moved(NamedTuple):
+    """What a posting leaves for the books to set apart; each account at most once in each list.
+
+    ``owed``: what accounts came to owe. ``left``: what came to accounts that were closed.
+    """
+
+    owed: list[Owed]
+    left: list[Owed]
 
 
 class Posted(NamedTuple):
@@ -105,13 +115,15 @@ class Posted(NamedTuple):
 @transaction.atomic
 def post_offline(
     *, changes: Sequence[OfflineChange], records: Sequence[Posted] = (), at: datetime
-) -> list[Owed]:
-    """Post what was paid offline, whatever the accounts hold; return what they now owe by it.
+) -> Moved:
+    """Post what was paid offline, whatever the accounts hold; return what that leaves to set apart.
 
     Each use first draws on what is left of its credential's reserve, or of the one that renewed
     it, so what is available stays the same; the rest comes out of what is available. What would
     take that below zero becomes a debt, and the balance is as much higher: available is never
-    negative. Four statements, however many the changes. The caller posts the debts.
+    negative. What a void brings to an account that was closed since, beyond what it owes, does not
+    stay there, where nobody could spend it: it is due to the holder. Four statements, however many
+    the changes. The caller posts the debts, and what is due.
 
     ``records``: what the phones counted of it, noted for their next reset with the credential now
     active under the same key, for a renewal goes on counting. A record that a reset has reached
@@ -119,7 +131,7 @@ def post_offline(
     drawn on now, and no longer waited for.
     """
     if not changes:
-        return []
+        return Moved([], [])
     used: dict[int, int] = defaultdict(int)
     balance: dict[int, int] = defaultdict(int)
     spender = {change.account_id: change.credential_id for change in changes}
@@ -208,7 +220,7 @@ def _move(
     covered: Mapping[int, tuple[int, int]],
     spender: Mapping[int, int],
     at: datetime,
-) -> list[Owed]:
+) -> Moved:
     """Move the positions; what is missing opens a debt of the spender's card, or adds to one."""
     reserve: dict[int, int] = defaultdict(int)
     for account, part in covered.values():
@@ -221,10 +233,12 @@ def _move(
     ]
     with connection.cursor() as cursor:
         cursor.execute(_MOVE, [*columns, at])
-        return [
-            Owed(account=reference, currency=currency, amount_minor=minor)
-            for reference, currency, minor in cursor.fetchall()
-        ]
+        moved = Moved([], [])
+        for reference, currency, missing_minor, left_minor in cursor.fetchall():
+            for told, minor in ((moved.owed, missing_minor), (moved.left, left_minor)):
+                if minor:
+                    told.append(Owed(account=reference, currency=currency, amount_minor=minor))
+    return moved
 
 
 _MOVE = """
@@ -236,11 +250,16 @@ WITH change AS (
            a.balance_minor + d.balance AS balance,
            a.offline_reserve_minor - d.covered AS reserve,
            GREATEST(0, a.held_minor + a.offline_reserve_minor - d.covered
-                       - a.limit_minor - a.balance_minor - d.balance) AS missing
+                       - a.limit_minor - a.balance_minor - d.balance) AS missing,
+           CASE WHEN a.state = 'CLOSED'
+                THEN GREATEST(0, a.balance_minor + d.balance
+                                 - COALESCE(o.amount_minor - o.collected_minor, 0))
+                ELSE 0 END AS left_minor
       FROM change d JOIN issuers_account a USING (id)
+      LEFT JOIN issuers_debt o ON o.account_id = a.id AND o.closed_at IS NULL
 ), posted AS (
     UPDATE issuers_account a
-       SET balance_minor = m.balance + m.missing, offline_reserve_minor = m.reserve
+       SET balance_minor = m.balance + m.missing - m.left_minor, offline_reserve_minor = m.reserve
       FROM moved m WHERE a.id = m.id
 ), owed AS (
     INSERT INTO issuers_debt AS debt
@@ -251,7 +270,8 @@ WITH change AS (
     ON CONFLICT (account_id) WHERE closed_at IS NULL DO UPDATE
        SET amount_minor = debt.amount_minor + excluded.amount_minor, card_seen_to_at = NULL
 )
-SELECT reference, currency, missing FROM moved WHERE missing > 0 ORDER BY id
+SELECT reference, currency, missing, left_minor FROM moved
+ WHERE missing > 0 OR left_minor > 0 ORDER BY id
 """
 
 

@@ -17,8 +17,9 @@ from django.utils.translation import ngettext
 from config import audit, references
 from config.audit import Actor
 from config.models import Job, User
-from config.people import proofs
+from config.people import lines, proofs
 from config.refusals import Refused
+from config.roles import TenantKind
 from issuers.models import BlacklistEntry, Card, Issuer, UnblockRequest
 from issuers.services import blacklist, card_files
 
@@ -40,6 +41,14 @@ class SamePerson(Refused):
     code = "same_person"
     status = 403
     title = "Another person must agree to this"
+
+
+class NotIndependent(Refused):
+    """Else one who invites staff would be both people, with two mailboxes of their own."""
+
+    code = "not_independent"
+    status = 403
+    title = "Somebody who came here by another person's invitation must agree to this"
 
 
 class BlockedAnew(Refused):
@@ -110,6 +119,7 @@ def agree(
     now; it is taken outside the transaction, for a wrong one counts whatever becomes of the rest.
 
     :raises SamePerson: who asked for it cannot agree to it
+    :raises NotIndependent: one of the two invited the other, or the same person both, at any remove
     :raises ListChanged: the person was shown another list
     :raises WrongCode: the second factor is not right
     :raises TooManyTries: after wrong codes
@@ -117,10 +127,23 @@ def agree(
     """
     if str(person.pk) == asked.requested_by:
         raise SamePerson
+    if _came_together(asked, person):
+        raise NotIndependent
     if bytes(asked.list_hash).hex() != list_hash:
         raise ListChanged
     proofs.prove(user=person, code=code, actor=actor, at=at)
     return _queue(asked, at, actor)
+
+
+def _came_together(asked: UnblockRequest, person: User) -> bool:
+    if not asked.requested_by.isdecimal():
+        return False  # a command of the operator, whom nobody invites
+    return lines.share_one(
+        person=person.pk,
+        other=int(asked.requested_by),
+        kind=TenantKind.ISSUER,
+        tenant=asked.issuer.reference,
+    )
 
 
 @transaction.atomic

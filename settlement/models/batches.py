@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.json import KT
 
 from config.models import Device
 from config.states import Stateful, append_only, fixed, guarded, never_deleted
@@ -16,7 +17,10 @@ ATC_GAP = "atc_gap"  # kind of exception: counters of a card the portal never sa
 ATC_ROLLBACK = "atc_rollback"  # kind of exception: a counter below that of an earlier tap
 RECORD_BACKDATED = "record_backdated"  # kind: its time lies before what the portal can prove
 TAMPERING = "tampering_suspected"  # kind: a card's phone had applied the block, and yet it paid
+CLOSED_ACCOUNT = "closed_account_money"  # kind: a void's money came after the account was closed
 SEQUENCE_MISSING = "reader_sequence_missing"  # kind: a reader went on without a batch; a shop's
+READER_SILENT = "reader_silent"  # kind: a reader that sends nothing, though it should; a shop's
+OF_SHOPS = (SEQUENCE_MISSING, READER_SILENT)  # kinds in the queue of a shop, never of an issuer
 
 
 @guarded
@@ -236,6 +240,13 @@ class ExceptionItem(models.Model):
     resolution = models.CharField(max_length=200, blank=True)
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                KT("detail__reader"),
+                condition=Q(kind=READER_SILENT, resolved_at=None),
+                name="exceptionitem_silent_once",
+            )
+        ]
         indexes = [
             models.Index(fields=["tenant", "-opened_at"], name="exceptionitem_queue"),
             models.Index(

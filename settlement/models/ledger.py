@@ -24,6 +24,7 @@ class LedgerAccount(models.Model):
         FUNDING = "FUNDING"  # owner: issuer; where balances of new cards come from
         FEES = "FEES"  # owner: "platform"
         RECEIVABLE = "RECEIVABLE"  # owner: card account; its debt, not yet collected
+        PAYABLE = "PAYABLE"  # owner: card account, closed; due to its holder, not yet paid out
 
     kind = models.CharField(max_length=16, choices=Kind.choices)
     owner = models.CharField(max_length=32)
@@ -110,6 +111,8 @@ class Transfer(models.Model):
         MERCHANT_BEARS = "MERCHANT_BEARS"
         DEBT_OPENED = "DEBT_OPENED"
         DEBT_COLLECTED = "DEBT_COLLECTED"
+        PAYABLE_OPENED = "PAYABLE_OPENED"
+        PAYABLE_PAID = "PAYABLE_PAID"
         FEES = "FEES"  # of one payout
         LOSS_CHARGED = "LOSS_CHARGED"  # what the merchant bears, taken off one payout
 

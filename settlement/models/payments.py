@@ -88,7 +88,7 @@ class Payment(Stateful):
     refunded_minor = models.BigIntegerField(default=0, db_default=0)  # the sum of its refunds
     bearer = models.CharField(max_length=12, choices=Bearer.choices, default=Bearer.CARDHOLDER)
     bearer_cause = models.CharField(max_length=40, blank=True)
-    fee_minor = models.BigIntegerField(default=0)  # by the agreement in force at the sale
+    fee_minor = models.BigIntegerField(default=0)  # by the agreement at the time that counts
     business_date = models.DateField()  # the merchant's
     created_at = models.DateTimeField()  # OFFLINE: the reader's time of the tap
     approved_at = models.DateTimeField(null=True, blank=True)

@@ -12,9 +12,10 @@ from django.views.decorators.http import require_safe
 
 from config.paging import Page, newest_first
 from config.people.access import SignedInRequest, Tenants, right_required, tenants_with
+from config.portal import filters
 from config.roles import Right
 from settlement.models import Batch, BatchRecord
-from settlement.portal import filters, words
+from settlement.portal import words
 from settlement.selectors import uploads
 from settlement.selectors.uploads import Looked
 from settlement.selectors.visible import sees_whole

@@ -1,7 +1,7 @@
 """Disputes over an issuer's cards: two payments under one transaction counter, and how it ended."""
 
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -11,13 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from config.paging import newest_first
-from config.people.access import SignedInRequest, actor_of, may, right_required
-from config.refusals import Refused
+from config.people.access import actor_of, right_required
+from config.portal import filters
 from config.roles import Right
 from settlement.models import Batch, Dispute, Payment
-from settlement.portal import filters, words
-from settlement.portal.forms import OutcomeForm, show_refusal
+from settlement.portal import endings, words
 from settlement.portal.places import issuer_for
 from settlement.selectors import queues
 from settlement.services import resolutions
@@ -53,19 +51,11 @@ class Row:
 def dispute_list(request: HttpRequest, issuer: str) -> HttpResponse:
     """List the disputes, newest first: those not closed, unless asked for others."""
     row = issuer_for(request, issuer, Right.SEE_BATCHES)
-    view = filters.view_of(request, VIEWS) or "open"
+    view = filters.view_of(request, VIEWS)
     found = queues.disputes_of(issuer=row.reference, view=view)
-    page = newest_first(rows=found, request=request)
     counts = queues.dispute_counts(issuer=row.reference)
-    membership = cast("SignedInRequest", request).membership
-    context = {
-        "issuer": row,
-        "page": page,
-        "rows": [_row(dispute) for dispute in page.rows],
-        "counts": counts,
-        "tabs": filters.tabs(request, labels=VIEWS, current=view, counts=counts),
-        "may_close": may(membership=membership, right=Right.RESOLVE_EXCEPTIONS),
-    }
+    context = endings.queue(request, found=found, labels=VIEWS, counts=counts)
+    context |= {"issuer": row, "rows": [_row(dispute) for dispute in context["page"].rows]}
     return render(request, "settlement/dispute_list.html", context)
 
 
@@ -76,21 +66,16 @@ def dispute_close(request: HttpRequest, issuer: str, reference: str) -> HttpResp
     row = issuer_for(request, issuer, Right.RESOLVE_EXCEPTIONS)
     rows = queues.disputes_of(issuer=row.reference, view="all")
     held = get_object_or_404(rows, reference=reference)
-    form = OutcomeForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            resolutions.close(
-                dispute=held,
-                outcome=form.cleaned_data["words"],
-                at=timezone.now(),
-                actor=actor_of(request),
-            )
-        except Refused as refusal:
-            show_refusal(form, refusal)
-        else:
-            told = {"dispute": held.reference}
-            messages.success(request, _("Dispute %(dispute)s is closed.") % told)
-            return redirect("disputes", issuer=row.reference)
+    form, done = endings.take(
+        request,
+        act=lambda said: resolutions.close(
+            dispute=held, outcome=said, at=timezone.now(), actor=actor_of(request)
+        ),
+    )
+    if done:
+        told = {"dispute": held.reference}
+        messages.success(request, _("Dispute %(dispute)s is closed.") % told)
+        return redirect("disputes", issuer=row.reference)
     context = {"issuer": row, "row": _row(held), "form": form}
     return render(request, "settlement/dispute_close.html", context)
 

@@ -15,16 +15,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from config.paging import newest_first
-from config.people.access import SignedInRequest, actor_of, may, right_required
-from config.refusals import Forbidden, Refused
+from config.paging import address
+from config.people.access import SignedInRequest, actor_of, right_required
+from config.portal import filters
+from config.refusals import Forbidden
 from config.roles import Right, TenantKind
 from issuers.selectors import issuers_visible_to
 from merchants.selectors.shops import merchants_visible_to
 from settlement.models import ExceptionItem
-from settlement.models.batches import SEQUENCE_MISSING
-from settlement.portal import filters, words
-from settlement.portal.forms import OutcomeForm, show_refusal
+from settlement.models.batches import CLOSED_ACCOUNT, OF_SHOPS
+from settlement.portal import endings, words
 from settlement.portal.places import issuer_for
 from settlement.selectors import queues
 from settlement.services import resolutions
@@ -53,22 +53,18 @@ class Row:
 def exception_list(request: HttpRequest, issuer: str) -> HttpResponse:
     """List the exceptions, newest first: those nobody has explained, unless asked for others."""
     row = issuer_for(request, issuer, Right.SEE_BATCHES)
-    view = filters.view_of(request, VIEWS) or "open"
+    view = filters.view_of(request, VIEWS)
     asked = filters.typed(request, "kind")
     kind = asked if asked in words.EXCEPTIONS else ""
     found = queues.exceptions_of(issuer=row.reference, view=view, kind=kind)
-    page = newest_first(rows=found, request=request)
     counts = queues.exception_counts(issuer=row.reference)
     label = str(words.EXCEPTIONS.get(kind, ""))
-    context = {
+    context = endings.queue(request, found=found, labels=VIEWS, counts=counts)
+    context |= {
         "issuer": row,
-        "page": page,
-        "rows": [row_of(item, time_zone=row.time_zone) for item in page.rows],
-        "counts": counts,
-        "tabs": filters.tabs(request, labels=VIEWS, current=view, counts=counts),
+        "rows": [row_of(item, time_zone=row.time_zone) for item in context["page"].rows],
         "chips": [filters.chip(request, "kind", _("Kind"), label)] if kind else [],
         "offers": [] if kind else _offers(request),
-        "may_resolve": may_resolve(request),
     }
     return render(request, "settlement/exception_list.html", context)
 
@@ -112,21 +108,21 @@ class Back(NamedTuple):
 def _resolve(
     request: HttpRequest, held: ExceptionItem, *, back: Back, time_zone: str
 ) -> HttpResponse:
-    form = OutcomeForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            resolutions.resolve(
-                item=held,
-                reason=form.cleaned_data["words"],
-                at=timezone.now(),
-                actor=actor_of(request),
-            )
-        except Refused as refusal:
-            show_refusal(form, refusal)
-        else:
-            messages.success(request, _("The exception is resolved."))
-            return redirect(back.url)
-    context = {"back": back, "row": row_of(held, time_zone=time_zone), "form": form}
+    form, done = endings.take(
+        request,
+        act=lambda said: resolutions.resolve(
+            item=held, reason=said, at=timezone.now(), actor=actor_of(request)
+        ),
+    )
+    if done:
+        messages.success(request, _("The exception is resolved."))
+        return redirect(back.url)
+    context = {
+        "back": back,
+        "row": row_of(held, time_zone=time_zone),
+        "form": form,
+        "pays_out": held.kind == CLOSED_ACCOUNT,
+    }
     return render(request, "settlement/exception_resolve.html", context)
 
 
@@ -164,13 +160,7 @@ def row_of(item: ExceptionItem, *, time_zone: str) -> Row:
 def _offers(request: HttpRequest) -> list[tuple[str | Promise, str]]:
     """Return a link for each kind the queue can be narrowed to."""
     return [
-        (label, filters.address(request, kind=kind))
+        (label, address(request, kind=kind))
         for kind, label in words.EXCEPTIONS.items()
-        if kind != SEQUENCE_MISSING  # a shop's, never an issuer's
+        if kind not in OF_SHOPS
     ]
-
-
-def may_resolve(request: HttpRequest) -> bool:
-    """Return whether the person may end exceptions, in the role they act in now."""
-    membership = cast("SignedInRequest", request).membership
-    return may(membership=membership, right=Right.RESOLVE_EXCEPTIONS)

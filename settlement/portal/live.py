@@ -14,13 +14,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from config.paging import newest_first
+from config.paging import address, newest_first
 from config.people.access import right_required
+from config.portal import filters
 from config.portal.home import Tile
 from config.roles import Right
 from merchants.models import Merchant
 from settlement.models import Payment
-from settlement.portal import figures, filters, words
+from settlement.portal import figures, words
 from settlement.portal.places import choose, may_choose, shop_of
 from settlement.selectors import sales
 from settlement.selectors.sales import Asked, Today
@@ -159,7 +160,7 @@ def _toolbar(request: HttpRequest, shop: Merchant, asked: Asked, today: Today) -
         "typed": asked.typed,
         "kept_by_search": filters.kept(request, "merchant", "view", "day", "device"),
         "kept_by_filter": filters.kept(request, "merchant", "view", "q"),
-        "query": filters.address(request, merchant=shop.reference),
+        "query": address(request, merchant=shop.reference),
     }
 
 

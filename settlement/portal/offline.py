@@ -17,7 +17,8 @@ from config.portal.home import Tile
 from config.roles import Right
 from settlement.models import Batch, BatchRecord
 from settlement.portal import words
-from settlement.portal.exceptions import may_resolve, row_of
+from settlement.portal.endings import may_end
+from settlement.portal.exceptions import row_of
 from settlement.portal.places import choose, may_choose, shop_of
 from settlement.selectors import queues, readers
 from settlement.selectors.readers import Reader
@@ -58,14 +59,13 @@ def merchant_offline(request: HttpRequest) -> HttpResponse:
     at = timezone.now()
     known = readers.readers_of(merchant=shop, at=at)
     found = list(readers.rejected_of(merchant=shop, at=at)[: readers.REJECTED_SHOWN])
-    missing = any(reader.missing for reader in known)
-    gaps = queues.gaps_of(merchant=shop.reference) if missing else ()
+    gaps = queues.gaps_of(merchant=shop.reference)
     context = {
         "merchant": shop,
         "rows": [_row(reader) for reader in known],
         "tiles": _tiles(known),
         "gaps": [row_of(item, time_zone=shop.time_zone) for item in gaps],
-        "may_resolve": may_resolve(request),
+        "may_end": may_end(request),
         "rejected": [Rejected(record=record, reason=words.reason_of(record)) for record in found],
         "most": readers.REJECTED_SHOWN,
         "days": readers.LATELY_DAYS,

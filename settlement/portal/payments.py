@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from config.people.access import SignedInRequest, may, right_required, tenants_with
+from config.portal.filters import Tab
 from config.roles import Right
 from settlement.models import BatchRecord, Payment
 from settlement.portal import grounds, story, words
-from settlement.portal.filters import Tab
 from settlement.selectors.payments import as_told
 from settlement.selectors.timeline import Arrived, Entry, timeline_of
 from settlement.selectors.visible import payments_of

@@ -15,9 +15,10 @@ from config import exports
 from config.exports import Cell
 from config.paging import newest_first
 from config.people.access import SignedInRequest, right_required
+from config.portal import filters
 from config.roles import Right
 from settlement.models import Payment, Payout
-from settlement.portal import filters, words
+from settlement.portal import words
 from settlement.portal.places import may_choose, shop_of
 from settlement.selectors import payouts
 

@@ -11,13 +11,13 @@ from django.views.decorators.http import require_safe
 
 from config.paging import newest_first
 from config.people.access import SignedInRequest, right_required
+from config.portal import filters
 from config.refusals import Forbidden, NotFound
 from config.roles import Right, TenantKind
 from issuers.models import Issuer
 from issuers.selectors import issuers_visible_to
 from merchants.models import Merchant
 from merchants.selectors.shops import merchants_visible_to
-from settlement.portal import filters
 
 PAGES = {"payment-live", "merchant-days", "merchant-offline", "payout-list", "merchant-report"}
 

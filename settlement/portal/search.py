@@ -8,9 +8,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from config.people.access import SignedInRequest, may
+from config.portal import filters
 from config.roles import Right
 from settlement.models import Batch
-from settlement.portal import filters
 from settlement.portal.live import row_of
 from settlement.portal.words import BATCH_LOOKS
 from settlement.selectors import found

@@ -135,6 +135,8 @@ TRANSFERS: Final = {
     Transfer.Code.MERCHANT_BEARS: _("Sale posted at the shop's loss"),
     Transfer.Code.DEBT_OPENED: _("Overdrawn part set apart as a debt"),
     Transfer.Code.DEBT_COLLECTED: _("Debt collected"),
+    Transfer.Code.PAYABLE_OPENED: _("Set apart for the holder of a closed account"),
+    Transfer.Code.PAYABLE_PAID: _("Paid out to the holder of a closed account"),
     Transfer.Code.FEES: _("Fees of a payout"),
     Transfer.Code.LOSS_CHARGED: _("Loss taken off a payout"),
 }
@@ -146,6 +148,7 @@ ACCOUNTS: Final = {
     LedgerAccount.Kind.FUNDING: _("funding"),
     LedgerAccount.Kind.FEES: _("fees"),
     LedgerAccount.Kind.RECEIVABLE: _("the card account's debt"),
+    LedgerAccount.Kind.PAYABLE: _("what is due to the holder"),
 }
 EVENTS: Final = {
     "payment.requested": Look("info", _("Told: requested")),
@@ -165,7 +168,9 @@ EXCEPTIONS: Final = {
     "list_rollback": _("The reader's list went back"),
     "record_backdated": _("Dated before the portal can prove"),
     "tampering_suspected": _("Tampering suspected"),
+    "closed_account_money": _("Money came to a closed account"),
     "reader_sequence_missing": _("A reader's batches are missing"),
+    "reader_silent": _("A reader fell silent"),
 }
 
 _DETAILS: Final = {
@@ -176,7 +181,9 @@ _DETAILS: Final = {
     "list_rollback": _("The reader said it held list version %(claimed_version)s."),
     "record_backdated": _("%(because)s It counts from %(counted_at)s, not from %(tapped_at)s."),
     "tampering_suspected": _("The phone had applied the block, and the card paid after it."),
+    "closed_account_money": _("%(amount)s of account %(account)s is due to its holder."),
     "reader_sequence_missing": _("%(name)s: batches %(first)s to %(last)s have not come."),
+    "reader_silent": _("%(name)s was last heard of %(seen_at)s. Phones tell of sales: %(copies)s."),
 }
 BECAUSE: Final = {
     "certificate": _("Its certificate was issued later."),
@@ -200,9 +207,11 @@ def exception_detail(*, kind: str, detail: Mapping[str, Any], zone: tzinfo | Non
     if kind == "reader_sequence_missing" and detail["first"] == detail["last"]:
         sentence = _("%(name)s: batch %(first)s has not come.")
     told = dict(detail)
-    for name in ("tapped_at", "counted_at"):
+    for name in ("tapped_at", "counted_at", "seen_at"):
         if name in told:
             told[name] = absolute(datetime.fromtimestamp(told[name], zone or UTC))
+    if "amount_minor" in told:
+        told["amount"] = amount(told["amount_minor"], told["currency"])
     if "because" in told:
         told["because"] = BECAUSE.get(told["because"], "")
     return str(sentence) % told

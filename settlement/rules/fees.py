@@ -1,5 +1,7 @@
 """What a merchant pays for one payment: the agreement in force at the sale, in exact integers.
 
+The sale's time is the one that counts, as for who bears it: a reader's clock picks no agreement.
+
 Amounts and fees are minor units, times epoch seconds, ``fee_bps`` hundredths of a percent.
 
 With ₩100 per online approval, ₩20 per offline record and 80 bps:

@@ -22,6 +22,7 @@ from settlement.rules.facts import (
 )
 
 _CLOCK_OFF_S: Final = 60  # with more, a reader's own requests are refused (protocol §3)
+_ASKED_WITHIN_S: Final = 120  # that, 15 s for the tap and 6 s of asking (protocol §10), and some
 
 
 def weigh(genuine: Genuine, history: History) -> Weighed:
@@ -67,6 +68,16 @@ def counted_at(genuine: Genuine, history: History) -> Counted:
     if at >= earliest:
         return Counted(at, "")
     return Counted(min(earliest, taken.arrived_at), because)
+
+
+def asked_at(genuine: Genuine) -> int:
+    """Return the time of a tap brought online that counts, in epoch seconds.
+
+    A reader asks while the phone is held to it, so the tap is not older than that before the
+    question came; and not after it.
+    """
+    arrived_at = genuine.taken.arrived_at
+    return min(max(genuine.record.at, arrived_at - _ASKED_WITHIN_S), arrived_at)
 
 
 def _borne(genuine: Genuine, history: History, given: int) -> Liability:

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from settlement.rules import fees
+from settlement.rules import fees, liability
 from settlement.rules.facts import Genuine, History, Sale, Seen, Taken, Tap
 from settlement.rules.offline import Reason, Verdict, genuine_of, judge
 
@@ -93,7 +93,7 @@ def _post(
     sale, counter, atc = verdict.sale, genuine.counter, genuine.record.atc
     if sale is None:
         sale = _sale(genuine, verdict, *next(fresh))
-        sale.fee_minor = _fee(genuine, history, online=online)
+        sale.fee_minor = _fee(genuine, verdict, history, online=online)
         history.sales[counter, atc] = sale
         _note_latest(genuine, history)
         sheet.sales.append((genuine, sale))
@@ -128,13 +128,14 @@ def _sale(genuine: Genuine, verdict: Verdict, payment_id: int, reference: str) -
     )
 
 
-def _fee(genuine: Genuine, history: History, *, online: bool) -> int:
-    record = genuine.record
+def _fee(genuine: Genuine, verdict: Verdict, history: History, *, online: bool) -> int:
+    record, weighed = genuine.record, verdict.weighed
+    at = liability.asked_at(genuine) if weighed is None else weighed.counted.at
     return fees.fee_of(
         history.agreed.get(genuine.taken.reader.merchant_id, ()),
         amount_minor=record.amount,
         currency=record.currency,
-        at=record.at,
+        at=at,
         online=online,
     )
 

@@ -7,7 +7,7 @@ from typing import Final
 from django.db.models import Count, Exists, Min, OuterRef, Q
 
 from settlement.models import Batch, Dispute, ExceptionItem, Payment
-from settlement.models.batches import ATC_GAP, SEQUENCE_MISSING
+from settlement.models.batches import ATC_GAP, OF_SHOPS
 
 LATELY_DAYS: Final = 7
 
@@ -58,7 +58,7 @@ def borne_by_shop(*, merchant: str, at: datetime) -> int:
 
 def open_items(*, issuer: str = "") -> Open:
     """Return what waits in the queue of the issuer with that reference, or in every one."""
-    exceptions = ExceptionItem.objects.filter(resolved_at=None).exclude(kind=SEQUENCE_MISSING)
+    exceptions = ExceptionItem.objects.filter(resolved_at=None).exclude(kind__in=OF_SHOPS)
     disputes = Dispute.objects.filter(closed_at=None)
     if issuer:
         exceptions = exceptions.filter(tenant=issuer)

@@ -8,7 +8,7 @@ from django.db.models.functions import Coalesce
 from issuers.models import Issuer
 from merchants.models import Merchant
 from settlement.models import Dispute, ExceptionItem
-from settlement.models.batches import SEQUENCE_MISSING
+from settlement.models.batches import OF_SHOPS
 
 VIEWS: Final = ("open", "resolved", "all")
 _OPEN: Final = Q(resolved_at=None)
@@ -57,23 +57,21 @@ def issuers_with_waiting(*, issuers: QuerySet[Issuer]) -> QuerySet[Issuer]:
 
 
 def shops_with_gaps(*, merchants: QuerySet[Merchant]) -> QuerySet[Merchant]:
-    """Return those of ``merchants`` whose readers went on without a batch, with how many ``gaps``.
+    """Return those of ``merchants`` whose readers miss a batch or are silent, by name.
 
-    By name; a gap that was filled or explained is none.
+    Each with how many ``gaps``; one that was filled or explained is none.
     """
-    waiting = ExceptionItem.objects.filter(
-        _OPEN, kind=SEQUENCE_MISSING, tenant=OuterRef("reference")
-    )
+    waiting = ExceptionItem.objects.filter(_OPEN, kind__in=OF_SHOPS, tenant=OuterRef("reference"))
     counted = waiting.order_by().values("tenant").annotate(n=Count("pk")).values("n")
     return merchants.annotate(gaps=Subquery(counted)).filter(gaps__gt=0).order_by("name", "pk")
 
 
 def gaps_of(*, merchant: str) -> QuerySet[ExceptionItem]:
-    """Return the gaps in batches of its readers that nobody explained, newest first.
+    """Return its readers' gaps in batches and silences that nobody explained, newest first.
 
     ``merchant``: its reference.
     """
-    rows = ExceptionItem.objects.filter(_OPEN, kind=SEQUENCE_MISSING, tenant=merchant)
+    rows = ExceptionItem.objects.filter(_OPEN, kind__in=OF_SHOPS, tenant=merchant)
     return rows.order_by("-pk")
 
 

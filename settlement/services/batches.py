@@ -14,7 +14,7 @@ from config.wire import b64
 from merchants.models import Merchant
 from settlement.models import Batch
 from settlement.rules import told
-from settlement.services import missing
+from settlement.services import missing, silence
 from settlement.services.posting import post_all_waiting, post_waiting
 from settlement.services.uploads import BatchRefused, Upload, examine
 
@@ -88,6 +88,7 @@ def receive(*, device: Device, content: bytes, at: datetime) -> Received:
             refusal = upload.refusal or _break_in_chain(device, upload)
             batch = _store(device, upload, refusal, at)
             missing.note(batch=batch, at=at)
+            silence.end(batch=batch, at=at)
         else:
             same = bytes(before.digest) == upload.digest
             refusal, batch = None if same else _conflict(before, at), before

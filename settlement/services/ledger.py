@@ -188,7 +188,7 @@ def check() -> list[str]:
 
     Debits equal credits per currency; each posting holds what it says; each card account's position
     as the issuer keeps it equals its ledger account, and so do its debts; none has less than
-    nothing available.
+    nothing available; what is due to holders of closed ones is in an issuer's queue.
     """
     with connection.cursor() as cursor:
         cursor.execute(_CHECK)
@@ -235,6 +235,17 @@ SELECT format('account %s: %s available', reference,
               limit_minor + balance_minor - held_minor - offline_reserve_minor)
   FROM issuers_account
  WHERE limit_minor + balance_minor - held_minor - offline_reserve_minor < 0
+UNION ALL
+SELECT format('account %s: due to its holder %s, ledger %s', COALESCE(x.owner, l.owner), x.minor,
+              l.minor)
+  FROM (SELECT e.detail->>'account' AS owner, sum((e.detail->>'amount_minor')::bigint) AS minor
+          FROM settlement_exceptionitem e
+         WHERE e.kind = 'closed_account_money' AND e.resolved_at IS NULL
+         GROUP BY e.detail->>'account') x
+  FULL JOIN (SELECT a.owner, sum(s.minor) AS minor
+               FROM sums s JOIN settlement_ledgeraccount a ON a.id = s.account
+              WHERE a.kind = 'PAYABLE' GROUP BY a.owner) l ON l.owner = x.owner
+ WHERE COALESCE(x.minor, 0) <> COALESCE(l.minor, 0)
 """
 
 

@@ -3,7 +3,8 @@
 A reader that lost its store, or a copy of one, sends a later sequence than is next. Until the gap
 is filled the shop's settlement with this reader is incomplete: it stands in the shop's exceptions,
 and payouts name the reader (:func:`settlement.selectors.readers.readers_of`, ``missing``, which
-:mod:`settlement.services.payouts` asks). A reader that is merely silent has told of no sequence.
+:mod:`settlement.services.payouts` asks). A reader that is merely silent has told of no sequence:
+:mod:`settlement.services.silence` looks for those.
 """
 
 from datetime import datetime

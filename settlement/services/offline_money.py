@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from issuers.services import accounts
-from issuers.services.accounts import OfflineChange, Posted
+from issuers.services.accounts import OfflineChange, Owed, Posted
 from settlement.models import Transfer
 from settlement.rules.facts import Bearer, Genuine, Sale
 from settlement.rules.sheet import Sheet
-from settlement.services import debts, ledger, legs
+from settlement.services import debts, ledger, legs, payables
 from settlement.services.ledger import Draft, Key
 
 _BORNE = {
@@ -20,12 +20,16 @@ _BORNE = {
 _VOID = Transfer.Code.OFFLINE_VOID.value
 
 
-def post(sheet: Sheet, *, at: datetime) -> None:
-    """Move the card accounts' positions, whatever they hold, and post the transfers."""
+def post(sheet: Sheet, *, at: datetime) -> list[Owed]:
+    """Move the card accounts' positions, whatever they hold, and post the transfers.
+
+    Return what came to closed accounts and is due to their holders now.
+    """
     changes, records = list(_changes(sheet)), list(_posted(sheet))
-    owed = accounts.post_offline(changes=changes, records=records, at=at)
-    transfers = [*_drafts(sheet), *debts.opened(owed)]
-    ledger.post_many(kind="offline_batches", transfers=transfers, at=at)
+    moved = accounts.post_offline(changes=changes, records=records, at=at)
+    apart = [*debts.opened(moved.owed), *payables.opened(moved.left)]
+    ledger.post_many(kind="offline_batches", transfers=[*_drafts(sheet), *apart], at=at)
+    return moved.left
 
 
 def post_taken(sheet: Sheet, *, at: datetime) -> None:

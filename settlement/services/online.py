@@ -84,6 +84,13 @@ class TapNotASale(TapRefused):
     title = "Only a sale is approved online"
 
 
+class TapVoided(TapRefused):
+    """It was approved, and the goods were given back: a yes now would fetch them again."""
+
+    code = "sale_voided"
+    title = "The sale of this tap was taken back"
+
+
 class TapDuplicate(TapRefused):
     code = "duplicate_atc"
     title = "The card's counter was used for another payment"
@@ -124,13 +131,15 @@ def authorise(
     Ask the issuer about the tap that ``device`` took, and post it if the answer is yes.
 
     ``record`` and ``certificate``: COSE_Sign1 bytes as the phone gave them. The same tap again
-    hears the same answer and changes nothing; its record in a later batch posts nothing. What the
+    hears the same answer and changes nothing, but for a yes whose sale was voided since, which is
+    none any more; its record in a later batch posts nothing. What the
     card's account owes is collected first; another payload under a used ATC is disputed, which
     lists the card. An approval resets the phone's counters by the next command. ``at``: when the
     request came; ``clock``: seconds that only rise, by which the payment keeps when it was decided
     on.
 
-    :raises TapRefused: the record is not this card's sale at this reader, or its ATC is used
+    :raises TapRefused: the record is not this card's sale at this reader, its ATC is used, or its
+        sale was voided
     """
     began = clock()
 
@@ -204,8 +213,15 @@ def _answer(genuine: Genuine, at: datetime, decided: Callable[[], datetime]) -> 
 
 def _said_before(verdict: Verdict) -> Answer:
     assert verdict.payment_id is not None, "a sale's ATC stands with its payment"
-    code = Payment.objects.values_list("approval_code", flat=True).get(pk=verdict.payment_id)
+    told = Payment.objects.values_list("state", "approval_code")
+    state, code = told.get(pk=verdict.payment_id)
+    if _is_voided(state):
+        raise TapVoided
     return Answer(state="APPROVED", approval_code=code)
+
+
+def _is_voided(state: str) -> bool:
+    return state == Payment.State.REVERSED
 
 
 def _document(genuine: Genuine) -> str:

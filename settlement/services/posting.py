@@ -28,6 +28,7 @@ from settlement.services import (
     history,
     offline_events,
     offline_money,
+    payables,
 )
 from settlement.services.evidence import Evidence
 
@@ -183,8 +184,9 @@ def _write(batches: Sequence[Evidence], sheet: Sheet, at: datetime) -> None:
     entries.reverse_sales(sheet)
     entries.insert_records(sheet)
     disputes.open_for(sheet, at=at)
-    offline_money.post(sheet, at=at)
+    left = offline_money.post(sheet, at=at)
     exceptions.open_for(sheet, at=at)
+    payables.tell(sheet, left, at=at)
     exceptions.close_filled(sheet, at=at)
     days.add(sheet)
     Batch.objects.filter(pk__in=[batch.batch_id for batch in batches]).update(

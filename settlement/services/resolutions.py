@@ -8,6 +8,8 @@ from config import audit
 from config.audit import Actor
 from config.refusals import Refused
 from settlement.models import Dispute, ExceptionItem
+from settlement.models.batches import CLOSED_ACCOUNT
+from settlement.services import payables
 
 
 class WordsMissing(Refused):
@@ -31,7 +33,8 @@ class DisputeClosed(Refused):
 def resolve(*, item: ExceptionItem, reason: str, at: datetime, actor: Actor) -> ExceptionItem:
     """Take ``item`` out of its queue, for ``reason``, and return it as it stands now.
 
-    No money moves: who bears the payment was decided by rule when it posted (protocol §5).
+    No money moves, for who bears the payment was decided by rule when it posted (protocol §5); but
+    what came to a closed account counts as paid out to its holder.
 
     :raises WordsMissing: ``reason`` says nothing
     :raises ExceptionResolved: somebody, or a late batch, was first
@@ -41,6 +44,8 @@ def resolve(*, item: ExceptionItem, reason: str, at: datetime, actor: Actor) -> 
         raise ExceptionResolved
     held.resolution, held.resolved_at = _said(reason), at
     held.save(update_fields=["resolution", "resolved_at"])
+    if held.kind == CLOSED_ACCOUNT:
+        payables.pay_out(item=held, at=at)
     audit.record(
         actor=actor,
         action="exception.resolve",

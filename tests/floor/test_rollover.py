@@ -6,6 +6,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from config import devices, keys, rollover
@@ -92,6 +93,34 @@ class TestRefusals:
 
         with pytest.raises(rollover.KeyWaiting):
             announce(holder, at=at)
+
+    def test_but_an_urgent_one_takes_the_place_of_the_one_that_waits(self, holder, at):
+        old, waiting = keys.current(holder=holder, at=at), announce(holder, at=at)
+
+        new = announce(holder, at=at + DAY, begins=at + 2 * DAY, urgent=True)
+
+        assert keys.current(holder=holder, at=at + 2 * DAY) == new
+        assert keys.current(holder=holder, at=waiting.active_from + DAY) == new
+        assert set(keys.trusted(holder=holder, at=at + DAY)) == {old, new}
+        assert new.name != waiting.name
+        told = Audit.objects.filter(action="key.roll").latest("pk")
+        assert told.before["withdrawn"] == [b64.encode(bytes(waiting.kid))]
+
+    def test_a_withdrawn_one_is_in_nobodys_way(self, holder, at):
+        announce(holder, at=at)
+        announce(holder, at=at + DAY, begins=at + DAY, urgent=True)
+
+        assert announce(holder, at=at + 2 * DAY).active_from == at + 2 * DAY + rollover.LEAD
+
+    @pytest.mark.parametrize("withdrawn", [True, False])
+    def test_the_database_lets_no_key_be_withdrawn_that_began(self, holder, at, withdrawn):
+        key = keys.current(holder=holder, at=at)
+        told = {"active_until": key.active_from}
+
+        with pytest.raises(IntegrityError), transaction.atomic():
+            PublicKey.objects.filter(pk=key.pk).update(
+                **told, withdrawn_at=key.active_from if withdrawn else None
+            )
 
     def test_a_holder_nobody_knows(self, at):
         with pytest.raises(NotFound):

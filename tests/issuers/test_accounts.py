@@ -33,7 +33,7 @@ class TestAnOfflinePosting:
     def test_leaves_what_is_available_as_it_was_while_covered(self, noon):
         credential = made.credential(at=noon)
 
-        owed = accounts.post_offline(changes=[change(credential, -50_000, 50_000)], at=noon)
+        owed = accounts.post_offline(changes=[change(credential, -50_000, 50_000)], at=noon).owed
 
         assert position(credential) == (950_000, 150_000, 800_000)
         assert owed == []
@@ -41,7 +41,7 @@ class TestAnOfflinePosting:
     def test_beyond_the_reserve_and_what_is_available_makes_a_debt(self, noon):
         credential = made.credential(of=made.card(balance_minor=30_000, at=noon), at=noon)
 
-        (owed,) = accounts.post_offline(changes=[change(credential, -50_000, 50_000)], at=noon)
+        (owed,) = accounts.post_offline(changes=[change(credential, -50_000, 50_000)], at=noon).owed
 
         assert position(credential) == (0, 0, 0)
         assert owed.amount_minor == 20_000

@@ -1,4 +1,4 @@
-"""Fees in exact integers, by the agreement in force at the sale's own time (mission 1.16)."""
+"""Fees in exact integers, by the agreement in force at the time that counts (mission 1.16)."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from settlement.models import Payment
+from settlement.rules import liability
+from settlement.rules.facts import Counted
 from settlement.rules.fees import Terms, fee_of, in_force
 from settlement.services import batches, online
 from tests.factories import settlement as factory
@@ -97,6 +99,51 @@ class TestPosted:
         payment = Payment.objects.get()
         assert payment.fee_minor == 100 + 80
         assert payment.decided_at == noon + timedelta(milliseconds=250)
+
+    def test_a_record_backdated_behind_the_batch_before_pays_what_is_in_force_now(
+        self, till, card, noon
+    ):
+        self.agreed(till, noon)
+        till.now = noon
+        till.upload(factory.card_on_phone().sale(till))
+        till.upload(card.sale(till, 10_000, at=noon - timedelta(hours=1)))
+        batches.post_waiting(limit=20, at=noon + timedelta(hours=1))
+
+        assert Payment.objects.get(card=card.card).fee_minor == 50
+
+    def test_control_by_the_records_own_time_it_is_the_cheaper_one(
+        self, till, card, noon, monkeypatch
+    ):
+        self.agreed(till, noon)
+        monkeypatch.setattr(
+            liability, "counted_at", lambda genuine, _history: Counted(genuine.record.at, "")
+        )
+        till.upload(factory.card_on_phone().sale(till))
+        till.upload(card.sale(till, 10_000, at=noon - timedelta(hours=1)))
+        batches.post_waiting(limit=20, at=noon + timedelta(hours=1))
+
+        assert Payment.objects.get(card=card.card).fee_minor == 100
+
+    @pytest.mark.parametrize(
+        ("asked_s", "back_s", "fee"),
+        [(0, 2, 180), (119, 120, 180), (119, 3600, 180), (120, 3600, 500)],
+    )
+    def test_a_tap_asked_online_is_hardly_older_than_the_question(
+        self, till, noon, asked_s, back_s, fee
+    ):
+        self.agreed(till, noon)
+        at = noon + timedelta(seconds=asked_s)
+        card = factory.card_on_phone(of=factory.programme(caps=CAPS))
+        record = card.sale(till, 10_000, at=at - timedelta(seconds=back_s))
+
+        online.authorise(
+            device=till.device,
+            record=record,
+            certificate=bytes(card.credential.certificate),
+            at=at,
+        )
+
+        assert Payment.objects.get().fee_minor == fee
 
     def test_a_decline_leaves_nothing(self, till, noon):
         poor = factory.card_on_phone(of=factory.programme(caps=CAPS), balance=1)

@@ -235,6 +235,41 @@ class TestTheSameTap:
         assert account_of(card).balance_minor == 960_000
 
 
+class TestATapWhoseSaleWasVoided:
+    """Goods were given back: the tap must not fetch them a second time."""
+
+    @pytest.fixture
+    def voided(self, till, card, noon):
+        record = card.sale(till, 40_000)
+        ask(till, card, record)
+        till.upload(card.void(till, 40_000, 1))
+        batches.post_waiting(limit=20, at=noon)
+        return record
+
+    def test_is_refused(self, till, card, voided):
+        with pytest.raises(online.TapRefused) as refusal:
+            ask(till, card, voided)
+
+        assert refusal.value.code == "sale_voided"
+        assert Payment.objects.get().state == "REVERSED"
+        assert account_of(card).balance_minor == 1_000_000
+
+    def test_is_refused_too_where_its_reader_had_approved_it(self, till, card, noon):
+        record = card.sale(till, 40_000)
+        till.upload(record, card.void(till, 40_000, 1))
+        batches.post_waiting(limit=20, at=noon)
+
+        with pytest.raises(online.TapVoided):
+            ask(till, card, record)
+
+    def test_control_without_the_look_at_its_state_it_is_approved(
+        self, till, card, voided, monkeypatch
+    ):
+        monkeypatch.setattr(online, "_is_voided", lambda _state: False)
+
+        assert ask(till, card, voided).state == "APPROVED"
+
+
 def test_another_payload_under_a_used_atc_is_refused(till, card):
     tap(till, card)
 

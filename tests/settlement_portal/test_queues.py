@@ -5,9 +5,10 @@ from html import unescape
 
 import pytest
 
+from config.models import Device
 from config.roles import KIND_OF, MATRIX, Right, Role, TenantKind
 from settlement.models import Dispute, ExceptionItem
-from settlement.services import online
+from settlement.services import online, silence
 from settlement.services.batches import BatchRefused
 
 
@@ -161,6 +162,18 @@ def test_the_clearing_desk_finds_the_shop_whose_batches_are_missing(world, missi
     assert "Shops with missing" not in text(clerk.get("/queues"))
 
 
+def test_the_clearing_desk_finds_a_reader_that_fell_silent(world, clerk):
+    world.sell(1000)
+    Device.objects.filter(pk=world.shop.device.pk).update(seen_at=world.now)
+    assert silence.look(at=world.now + timedelta(days=8)) == 1
+    item = ExceptionItem.objects.get(kind="reader_silent")
+
+    assert world.merchant.reference in text(clerk.get("/queues"))
+    html = text(clerk.get("/merchant/offline", {"merchant": world.merchant.reference}))
+    assert "was last heard of" in html
+    assert f"/merchant/offline/{world.merchant.reference}/gaps/{item.pk}" in html
+
+
 @pytest.mark.parametrize("role", Role)
 def test_only_the_clearing_desk_explains_a_missing_batch(role, world, missing, staff):
     browser = staff(role, "SPO-1" if role == Role.SPONSOR else None)
@@ -204,5 +217,5 @@ def test_queues_take_few_queries(
 def test_the_offline_queue_takes_few_queries(world, owner, django_assert_max_num_queries):
     world.sell(1000)
     owner.get("/merchant/offline")
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         text(owner.get("/merchant/offline"))

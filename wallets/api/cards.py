@@ -22,7 +22,7 @@ from wallets.api.serializers import (
     PinBody,
 )
 from wallets.selectors.cards import card_of, cards_of
-from wallets.services import certificates, pins
+from wallets.services import certificates, freezes, pins
 
 PHONE = device_of(DeviceKind.PHONE)
 
@@ -92,7 +92,7 @@ class CardUnfreeze(APIView):
         NoBody.read(request)
         device = signer_of(request)
         mine = card_of(device=device, reference=card)
-        cards.unfreeze(card=mine, actor=actor_of(request), at=timezone.now())
+        freezes.unfreeze(card=mine, device=device, actor=actor_of(request), at=timezone.now())
         return Response({"card": card, "state": _state(request, card)})
 
 

@@ -99,6 +99,7 @@ class OfflineCopy(models.Model):
                 fields=["credential", "atc", "payload_digest"], name="offlinecopy_once"
             )
         ]
+        indexes = [models.Index(fields=["reader", "tapped_at"], name="offlinecopy_at_reader")]
         triggers = [append_only()]
 
     def __str__(self) -> str:

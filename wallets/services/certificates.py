@@ -7,7 +7,7 @@ from django.db import transaction
 from config.models import Device
 from issuers.models import Card, CertificateRequest, Credential, Programme
 from issuers.services import certificate_requests, credentials, wipes
-from wallets.services import authentications
+from wallets.services import authentications, pins
 
 _Rule = Programme.CertificateRule
 
@@ -19,8 +19,10 @@ def ask(
 
     AUTO: at once. STEP_UP: ``authentication`` is used up together with the issue, or neither
     happens. STAFF: the very key that was agreed to, once; asked again it is the same credential. A
-    phone that was wiped as lost or stolen always asks staff: whoever has it may not be its owner.
+    phone that was wiped as lost or stolen always asks staff: whoever has it may not be its owner. A
+    locked phone gets no card by any rule.
 
+    :raises DeviceLocked: wrong PIN codes or failed proofs locked the phone
     :raises AuthenticationRequired: STEP_UP, and no live authentication of this phone
     :raises CertificateRefused: STAFF, and they refused this key
     :raises WrongKind, NotFound, DeviceRevoked, PublicKeyInvalid: as :func:`credentials.check`
@@ -41,6 +43,7 @@ def ask(
 def _reserve(
     card: Card, device: Device, public_key: bytes, proof: str | None, at: datetime
 ) -> Credential:
+    pins.require_unlocked(device=device)
     # A crash before the signature used the proof up, and the credential stands: it is completed.
     made = credentials.unsigned_of(card=card, device=device, public_key=public_key)
     if proof is not None and made is None:
@@ -50,6 +53,7 @@ def _reserve(
 
 @transaction.atomic
 def _agreed(card: Card, device: Device, public_key: bytes, at: datetime) -> Credential | None:
+    pins.require_unlocked(device=device)
     request = certificate_requests.ask(card=card, device=device, public_key=public_key, at=at)
     match request.state:
         case CertificateRequest.State.DONE:

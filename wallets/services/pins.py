@@ -41,6 +41,21 @@ class CounterAhead(Refused):
     title = "This counter is too far ahead"
 
 
+def require_unlocked(*, device: Device) -> None:
+    """Refuse what a locked phone asks, in the transaction of what it asks.
+
+    The phone's row stays shared until that ends: the wrong code that locks it waits, or is seen.
+
+    :raises DeviceLocked: five wrong PIN codes, or five failed proofs, in a row
+    """
+    (phone,) = Phone.objects.raw(_LOCK_SHARED, [device.pk])
+    if phone.locked_at is not None:
+        raise DeviceLocked
+
+
+_LOCK_SHARED = "SELECT * FROM wallets_phone WHERE device_id = %s FOR SHARE"
+
+
 def verify(
     *, device: Device, subject: str, card_token: bytes, counter: int, pin_code: str, at: datetime
 ) -> None:
