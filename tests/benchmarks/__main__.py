@@ -44,22 +44,30 @@ def main(words):
     rounds = options.rounds or (ROUNDS_SHORT if options.short else ROUNDS)
     if "curves" in options.benchmarks:
         return _curves(rounds=rounds, short=options.short, most=options.most)
+    results = []
     with _database():
-        results = [
-            _result(each, rounds=rounds, short=options.short)
-            for each in options.benchmarks or BENCHMARKS
-        ]
-    told = json.dumps({"results": results}, indent=2) + "\n" if options.json else _lines(results)
-    sys.stdout.write(told)
+        for each in options.benchmarks or BENCHMARKS:
+            results.append(_result(each, rounds=rounds, short=options.short))
+            if not options.json:
+                _print(_told(results[-1]))
+    if options.json:
+        _print(json.dumps({"results": results}, indent=2) + "\n")
     return 1 if any(each["faults"] for each in results) else 0
 
 
 def _curves(*, rounds, short, most):
     with _database():
-        told = import_module("tests.benchmarks.curves").run(rounds=rounds, short=short, most=most)
+        curves = import_module("tests.benchmarks.curves")
+        for told in curves.run(rounds=rounds, short=short, most=most):
+            _print(told)
         lines = [f"{name}: {value}" for name, value in conditions.machine().items()]
-    sys.stdout.write(f"{told}\n{'; '.join(lines)}; rounds: {rounds}\n")
+    _print(f"{'; '.join(lines)}; rounds: {rounds}\n")
     return 0
+
+
+def _print(told):
+    sys.stdout.write(told)
+    sys.stdout.flush()
 
 
 def _parser():
@@ -123,10 +131,6 @@ def _result(name, *, rounds, short):
 
 def _rounded(ratio):
     return float(f"{ratio:.4g}")
-
-
-def _lines(results):
-    return "".join(map(_told, results))
 
 
 def _told(result):

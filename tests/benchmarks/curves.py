@@ -4,8 +4,7 @@ As Markdown tables.
 """
 
 import statistics
-
-import numpy as np
+import sys
 
 from issuers.wire import skips
 from tests.benchmarks import files, numbers
@@ -21,7 +20,12 @@ _MOST_UPLOADED = 1_000  # records in one batch; more of them come as more batche
 
 
 def run(*, rounds, short, most=None):
-    """Return all tables; ``most``: the largest table size to go to, in payments."""
+    """Yield each table as soon as it is measured; ``most``: the largest size, in payments.
+
+    The size of the lists comes first, then the rate by table size, then that by joined size, at
+    the largest table.
+    """
+    yield lists(cards=numbers.CARDS_SHORT if short else numbers.CARDS) + "\n"
     joined, sizes = (_SHORT_JOINED, _SHORT_PAYMENTS) if short else (_JOINED, _PAYMENTS)
     sizes = [size for size in sizes if size <= (most or sizes[-1])]
     cards, posting = (40, 20) if short else (_CARDS, _IN_POSTING)
@@ -32,14 +36,17 @@ def run(*, rounds, short, most=None):
         if size > held:
             held += fill(tills=books.tills, cards=books.cards, payments=size - held)
         by_size.append((held, *_rates(books, posting, rounds)))
-    by_joined = [(count, *_rates(books, count, rounds)) for count in joined]
-    return (
-        _table("records joined", by_joined, f"at {held:,} payments held before")
-        + "\n"
-        + _table("payments held before", by_size, f"{posting:,} records joined")
-        + "\n"
-        + lists(cards=numbers.CARDS_SHORT if short else numbers.CARDS)
-    )
+        _progress(by_size[-1])
+    yield _table("payments held before", by_size, f"{posting:,} records joined") + "\n"
+    by_joined = []
+    for count in joined:
+        by_joined.append((count, *_rates(books, count, rounds)))
+        _progress(by_joined[-1])
+    yield _table("records joined", by_joined, f"at {held:,} payments held before") + "\n"
+
+
+def _progress(row):
+    sys.stderr.write(" ".join(f"{figure:,.0f}" for figure in row) + "\n")
 
 
 def lists(*, cards):
@@ -48,10 +55,9 @@ def lists(*, cards):
     lines = [heads, "|---:|---:|---:|---:|---:|---:|"]
     for share in _SHARES:
         count = int(share * cards)
-        marks = numbers.marked(cards=cards, count=count, seed=numbers.SEED)
-        listed = np.flatnonzero(marks).astype(np.uint64)
-        size, bound = len(files.full(listed)), numbers.bound_bits(of=cards, count=count)
-        memory = 8 * skips.index(listed).size_bytes / bound
+        drawn = numbers.draw(cards=cards, count=count)
+        size, bound = len(files.full(drawn.listed)), drawn.bound_bits
+        memory = 8 * skips.index(drawn.listed).size_bytes / bound
         lines.append(
             f"| {share:.1%} | {count:,} | {size:,} | {8 * size / count:.2f} |"
             f" {8 * size / bound:.3f} | {memory:.3f} |"

@@ -7,22 +7,15 @@ GOAL = contract.Goal(goal=1.03, required=1.03, higher_is_better=False)
 
 
 def run(*, rounds, short):
-    """Measure one list per round, each of other numbers."""
-    ratios, checked, faults = [], 0, []
-    for seed in range(rounds):
-        listed, cards = numbers.listed(short=short, seed=seed)
-        signed = files.full(listed)
-        ratios.append(8 * len(signed) / numbers.bound_bits(of=cards, count=listed.size))
-        opened = files.BlacklistFile.open(signed, public_key=files.KEY.public)
-        decoded = files.rice.numbers_of(files.rice.decode(opened.additions))
-        checked += listed.size
-        if not (decoded == listed).all():
-            faults.append(f"The list of seed {seed} does not decode to its numbers.")
-        numbers.listed.cache_clear()
+    """Measure the file of the shared set, and decode all of it as it was signed."""
+    drawn = numbers.drawn(short=short)
+    signed = files.full(drawn.listed)
+    opened = files.BlacklistFile.open(signed, public_key=files.KEY.public)
+    wrong = drawn.wrong_in(files.rice.numbers_of(files.rice.decode(opened.additions)))
     return contract.Measured(
-        ratios=ratios,
-        rows_checked=checked,
-        conditions={"cards": cards, "listed": int(listed.size), "seeds": rounds},
+        ratios=[8 * len(signed) / drawn.bound_bits],
+        rows_checked=drawn.listed.size,
+        conditions=drawn.conditions(),
         figures={"bytes": len(signed)},
-        faults=faults,
+        faults=[f"The file is wrong about {wrong} cards."] if wrong else [],
     )
