@@ -61,8 +61,9 @@ def _curves(*, rounds, short, most):
         for told in curves.run(rounds=rounds, short=short, most=most):
             _print(told)
         lines = [f"{name}: {value}" for name, value in conditions.machine().items()]
-    _print(f"{'; '.join(lines)}; rounds: {rounds}\n")
-    return 0
+        wrong = curves.faults()
+    _print(f"{'; '.join(lines)}; rounds: {rounds}\n{'; '.join(wrong) or 'nothing wrong'}\n")
+    return 1 if wrong else 0
 
 
 def _print(told):

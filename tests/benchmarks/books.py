@@ -36,12 +36,14 @@ class Posted(NamedTuple):
 class Books:
     """Readers that upload, cards that pay at them in turn, and a portal with a past."""
 
-    def __init__(self, *, tills, records, cards, payments):
+    def __init__(self, *, tills, records, cards, payments, indexes_last=False):
         self.records = records  # in one upload
         self.joined = tills * records  # in one posting
         self.tills, self.cards = people.tills(tills), people.cards(cards)
         self._turn = 0
-        self.payments = past.fill(tills=self.tills, cards=self.cards, payments=payments)
+        self.payments = past.fill(
+            tills=self.tills, cards=self.cards, payments=payments, indexes_last=indexes_last
+        )
 
     def conditions(self):
         """Return the sizes, for the conditions of a benchmark."""

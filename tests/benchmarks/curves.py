@@ -7,6 +7,7 @@ import statistics
 import sys
 
 from issuers.wire import skips
+from settlement.services import ledger
 from tests.benchmarks import files, numbers
 from tests.benchmarks.books import Books
 from tests.benchmarks.past import fill
@@ -29,12 +30,14 @@ def run(*, rounds, short, most=None):
     joined, sizes = (_SHORT_JOINED, _SHORT_PAYMENTS) if short else (_JOINED, _PAYMENTS)
     sizes = [size for size in sizes if size <= (most or sizes[-1])]
     cards, posting = (40, 20) if short else (_CARDS, _IN_POSTING)
-    books = Books(tills=_TILLS, records=1, cards=cards, payments=sizes[0])
+    books = Books(tills=_TILLS, records=1, cards=cards, payments=sizes[0], indexes_last=True)
     books.post_joined()
     by_size, held = [], books.payments
     for size in sizes:
         if size > held:
-            held += fill(tills=books.tills, cards=books.cards, payments=size - held)
+            held += fill(
+                tills=books.tills, cards=books.cards, payments=size - held, indexes_last=True
+            )
         by_size.append((held, *_rates(books, posting, rounds)))
         _progress(by_size[-1])
     yield _table("payments held before", by_size, f"{posting:,} records joined") + "\n"
@@ -43,6 +46,11 @@ def run(*, rounds, short, most=None):
         by_joined.append((count, *_rates(books, count, rounds)))
         _progress(by_joined[-1])
     yield _table("records joined", by_joined, f"at {held:,} payments held before") + "\n"
+
+
+def faults():
+    """Return what the ledger finds wrong with all that was filled in and posted."""
+    return ledger.check()
 
 
 def _progress(row):
