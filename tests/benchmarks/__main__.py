@@ -9,7 +9,8 @@ in this folder, named in ``BENCHMARKS`` below, with::
 
 ``run`` finds Django set up (``tests.benchmarks.settings``) and an empty, migrated test database,
 shared by all benchmarks of the run: it must not expect to be the first, nor clean up. It measures
-``rounds`` times, the two sides alternated (``contract.alternate``), in one process and one run.
+``rounds`` times, the two sides alternated (``contract.alternate``), in one process and one run;
+once, where chance and the machine have no say (a size, a count of wrong answers).
 It checks its own results and tells how many rows it checked (``rows_checked``), and each thing
 wrong as a line of ``faults``: any of them makes the exit status 1, a missed goal does not.
 ``short``: sizes for CI, a few seconds, where only the check counts. ``conditions`` states sizes;
