@@ -10,13 +10,16 @@ from issuers.wire import skips
 from settlement.services import ledger
 from tests.benchmarks import files, numbers
 from tests.benchmarks.books import Books
+from tests.benchmarks.contract import alternate
 from tests.benchmarks.past import fill
+from tests.benchmarks.peer import NAME, Peer
 
 _JOINED = (100, 1_000, 10_000, 100_000)
 _PAYMENTS = (100_000, 500_000, 1_000_000, 2_000_000, 5_000_000)
 _SHARES = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5)
 _SHORT_JOINED, _SHORT_PAYMENTS = (20, 40), (400, 800)
 _TILLS, _CARDS, _IN_POSTING = 20, 5_000, 10_000
+_TRANSFERS = 200
 _MOST_UPLOADED = 1_000  # records in one batch; more of them come as more batches of each reader
 
 
@@ -31,19 +34,21 @@ def run(*, rounds, short, most=None):
     sizes = [size for size in sizes if size <= (most or sizes[-1])]
     cards, posting = (40, 20) if short else (_CARDS, _IN_POSTING)
     books = Books(tills=_TILLS, records=1, cards=cards, payments=sizes[0], indexes_last=True)
+    peer = Peer()
     books.post_joined()
+    peer.post(_TRANSFERS)
     by_size, held = [], books.payments
     for size in sizes:
         if size > held:
             held += fill(
                 tills=books.tills, cards=books.cards, payments=size - held, indexes_last=True
             )
-        by_size.append((held, *_rates(books, posting, rounds)))
+        by_size.append((held, *_rates(books, peer, posting, rounds)))
         _progress(by_size[-1])
     yield _table("payments held before", by_size, f"{posting:,} records joined") + "\n"
     by_joined = []
     for count in joined:
-        by_joined.append((count, *_rates(books, count, rounds)))
+        by_joined.append((count, *_rates(books, peer, count, rounds)))
         _progress(by_joined[-1])
     yield _table("records joined", by_joined, f"at {held:,} payments held before") + "\n"
 
@@ -54,7 +59,7 @@ def faults():
 
 
 def _progress(row):
-    sys.stderr.write(" ".join(f"{figure:,.0f}" for figure in row) + "\n")
+    sys.stderr.write(_row(row, " ") + "\n")
 
 
 def lists(*, cards):
@@ -73,16 +78,28 @@ def lists(*, cards):
     return "\n".join(lines) + f"\n\n(of {cards:,} cards, drawn at random)\n"
 
 
-def _rates(books, count, rounds):
+def _rates(books, peer, count, rounds):
+    """Post ``count`` joined, alternated with the peer of A1, whose rate tells how busy it was."""
     each = max(1, count // len(books.tills))
     uploads = -(-each // _MOST_UPLOADED)
     books.records = each // uploads
     books.joined = books.records * uploads * len(books.tills)
-    rates = [books.post_joined(uploads=uploads).records_per_s for _ in range(rounds)]
-    return statistics.median(rates), min(rates), max(rates)
+    measured = alternate(
+        rounds=rounds,
+        ours=lambda: books.post_joined(uploads=uploads).records_per_s,
+        peer=lambda: peer.post(_TRANSFERS),
+    )
+    rates = [ours for ours, _ in measured]
+    ratio = statistics.median(ours / theirs for ours, theirs in measured)
+    return statistics.median(rates), min(rates), max(rates), ratio
 
 
 def _table(what, rows, told):
-    lines = [f"| {what} | posted a second | from | to |", "|---:|---:|---:|---:|"]
-    lines += ["| " + " | ".join(f"{figure:,.0f}" for figure in row) + " |" for row in rows]
-    return "\n".join(lines) + f"\n\n({told})\n"
+    lines = [f"| {what} | posted a second | from | to | / peer |", "|---:|---:|---:|---:|---:|"]
+    lines += [f"| {_row(row, ' | ')} |" for row in rows]
+    return "\n".join(lines) + f"\n\n({told}; peer: {NAME})\n"
+
+
+def _row(row, between):
+    *figures, ratio = row
+    return between.join([*(f"{figure:,.0f}" for figure in figures), f"{ratio:.1f}"])
