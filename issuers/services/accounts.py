@@ -56,6 +56,7 @@ class Held(NamedTuple):
     account_id: int
     account: str
     issuer: str
+    is_open: bool
 
 
 def lock_of_card(*, card_id: int) -> Held:
@@ -68,7 +69,7 @@ def lock_of_card(*, card_id: int) -> Held:
 
 
 _LOCK_OF_CARD = """
-SELECT a.id, a.reference, i.reference
+SELECT a.id, a.reference, i.reference, a.state = 'OPEN'
   FROM issuers_account a
   JOIN issuers_card c ON c.account_id = a.id
   JOIN issuers_issuer i ON i.id = c.issuer_id
@@ -76,12 +77,11 @@ SELECT a.id, a.reference, i.reference
 """
 
 
-def crediting(held: Held, *, bearer: str, amount_minor: int) -> list[Statement]:
-    """Return the statements that give minor units back to a locked account, if it bore them."""
-    if bearer != "CARDHOLDER":
-        return []
+def crediting(held: Held, *, amount_minor: int) -> Statement:
+    """Return the statement that gives minor units back to a locked account."""
+    assert held.is_open, "a closed account stays empty"
     credit = "UPDATE issuers_account SET balance_minor = balance_minor + %s WHERE id = %s"
-    return [Statement(credit, [amount_minor, held.account_id])]
+    return Statement(credit, [amount_minor, held.account_id])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,24 +42,21 @@ def tell(sheet: Sheet, left: Sequence[Owed], *, at: datetime) -> None:
         genuine.card.account: (genuine, sale.payment_id)
         for genuine, sale in chain(sheet.sales, sheet.voids)
     }
-    items = []
     for one in left:
         genuine, payment_id = posted[one.account]
-        detail = {
-            "account": one.account,
-            "amount_minor": one.amount_minor,
-            "currency": one.currency,
-        }
-        items.append(
-            ExceptionItem(
-                kind=CLOSED_ACCOUNT,
-                tenant=genuine.card.issuer,
-                payment_id=payment_id,
-                detail=detail,
-                opened_at=at,
-            )
-        )
-    ExceptionItem.objects.bulk_create(items)
+        tell_one(one, issuer=genuine.card.issuer, payment_id=payment_id, at=at)
+
+
+def tell_one(left: Owed, *, issuer: str, payment_id: int, at: datetime) -> None:
+    """Open the exception of one account's money in the queue of ``issuer`` (its reference)."""
+    detail = {
+        "account": left.account,
+        "amount_minor": left.amount_minor,
+        "currency": left.currency,
+    }
+    ExceptionItem.objects.create(
+        kind=CLOSED_ACCOUNT, tenant=issuer, payment_id=payment_id, detail=detail, opened_at=at
+    )
 
 
 def pay_out(*, item: ExceptionItem, at: datetime) -> None:

@@ -10,6 +10,7 @@ from config.refusals import NotFound
 from issuers.models import Account
 from settlement.models import (
     DayClose,
+    ExceptionItem,
     LedgerAccount,
     MerchantDay,
     Payment,
@@ -156,6 +157,25 @@ class TestRefunding:
 
         row = Audit.objects.get(action="payment.refund")
         assert (row.subject, row.reason) == (paid.reference, "Broken cup")
+
+
+class TestAClosedAccount:
+    @pytest.fixture
+    def closed(self, payer, paid):
+        Account.objects.filter(pk=payer.account.pk).update(state="CLOSED")
+        return payer.account
+
+    @pytest.mark.parametrize("amount", [10_000, 1])
+    def test_stays_empty_what_came_is_due_to_its_holder(self, closed, paid, noon, amount):
+        before = closed.balance_minor
+
+        give_back(paid.reference, amount, noon)
+
+        closed.refresh_from_db()
+        assert closed.balance_minor == before
+        item = ExceptionItem.objects.get()
+        assert (item.kind, item.detail["amount_minor"]) == ("closed_account_money", amount)
+        assert ledger.check() == []
 
 
 class TestOffline:

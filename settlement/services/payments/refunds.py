@@ -9,12 +9,12 @@ from config import audit, pipeline, references
 from config.audit import Actor
 from config.pipeline import Statement
 from config.refusals import NotFound
-from issuers.services import accounts
 from settlement.models import Transfer
 from settlement.rules.requests import Request
 from settlement.rules.sheet import business_date
-from settlement.services import days, ledger, legs
+from settlement.services import days
 from settlement.services.payments import rows
+from settlement.services.payments.giving_back import give_back
 from settlement.services.payments.refusals import ExceedsRefundable, PaymentNotRefundable
 
 
@@ -48,13 +48,10 @@ def refund(
         raise PaymentNotRefundable
     if amount_minor > request.amount_minor - request.refunded_minor:
         raise ExceedsRefundable
-    held = accounts.lock_of_card(card_id=request.card_id)
     made = _made(request, amount_minor)
-    written_by = f"{actor.kind} {actor.name}"[:64]
-    pipeline.run(*_writing(made, held, reason=reason, written_by=written_by, at=at))
-    payer, payee = legs.of(request, account=held.account, issuer=held.issuer)
-    draft = ledger.Draft(Transfer.Code.REFUND, payee, payer, amount_minor, request.payment_id)
-    ledger.post_many(kind="refund", transfers=[draft], at=at)
+    refunded_by = f"{actor.kind} {actor.name}"[:64]
+    pipeline.run(*_writing(made, reason=reason, refunded_by=refunded_by, at=at))
+    give_back(request, code=Transfer.Code.REFUND, amount_minor=amount_minor, at=at)
     audit.record(
         actor=actor,
         action="payment.refund",
@@ -74,17 +71,14 @@ def _made(request: Request, amount_minor: int) -> Refunded:
     return Refunded(references.new("RFD"), amount_minor, left_minor, after)
 
 
-def _writing(
-    made: Refunded, held: accounts.Held, *, reason: str, written_by: str, at: datetime
-) -> list[Statement]:
+def _writing(made: Refunded, *, reason: str, refunded_by: str, at: datetime) -> list[Statement]:
     payment = made.payment
     day = business_date(at=int(at.timestamp()), time_zone=payment.shop.time_zone)
     row = [made.reference, payment.payment_id, made.amount_minor, payment.currency, reason]
     told = {"id": made.reference, "amount": made.amount_minor, "reason": reason}
     return [
         Statement(_ADD, [made.amount_minor, payment.payment_id]),
-        Statement(_INSERT, [*row, written_by, day, at]),
-        *accounts.crediting(held, bearer=payment.bearer, amount_minor=made.amount_minor),
+        Statement(_INSERT, [*row, refunded_by, day, at]),
         days.refunded(payment, day=day, amount_minor=made.amount_minor),
         *rows.event(payment, kind="refund.created", at=at, refund=told),
     ]

@@ -7,12 +7,12 @@ from django.db import transaction
 from config import audit, pipeline
 from config.audit import Actor
 from config.refusals import NotFound
-from issuers.services import accounts
 from settlement.models import Transfer
 from settlement.rules.requests import Request
 from settlement.selectors import clearing
-from settlement.services import days, ledger, legs
+from settlement.services import days
 from settlement.services.payments import rows
+from settlement.services.payments.giving_back import give_back
 from settlement.services.payments.refusals import (
     AlreadyCleared,
     AlreadyRefunded,
@@ -67,16 +67,10 @@ def reverse_locked(request: Request, *, at: datetime) -> Request:
     ):
         raise AlreadyCleared
     after = request._replace(state="REVERSED")
-    held = accounts.lock_of_card(card_id=request.card_id)
-    payer, payee = legs.of(request, account=held.account, issuer=held.issuer)
-    draft = ledger.Draft(
-        Transfer.Code.REVERSAL, payee, payer, request.amount_minor, request.payment_id
-    )
     answers = pipeline.run(
         *rows.moved(request, after, kind="reversed", at=at, reversed_at=at),
-        *accounts.crediting(held, bearer=request.bearer, amount_minor=request.amount_minor),
         days.reversed_(request),
     )
     rows.check_moved(answers)
-    ledger.post_many(kind="reversal", transfers=[draft], at=at)
+    give_back(request, code=Transfer.Code.REVERSAL, amount_minor=request.amount_minor, at=at)
     return after
