@@ -10,6 +10,7 @@ from merchants.models import Merchant
 from settlement.models.guards import never_deleted, refers
 from settlement.models.ledger import Posting
 from settlement.models.payments import Payment
+from settlement.models.requests import Refund
 
 
 @guarded
@@ -35,7 +36,7 @@ class Payout(Stateful):
     state = models.CharField(max_length=8, choices=State.choices)
     sales = models.PositiveIntegerField()
     sales_minor = models.BigIntegerField()
-    reversals = models.PositiveIntegerField()
+    reversals = models.PositiveIntegerField()  # refunds among them, here and below
     reversals_minor = models.BigIntegerField()
     losses_minor = models.BigIntegerField()  # borne by the merchant, less those taken back
     fees_minor = models.BigIntegerField()
@@ -83,7 +84,10 @@ class Payout(Stateful):
 
 
 class PayoutLine(models.Model):
-    """A sale or its reversal in the one payout that holds it; amounts stand in the payment."""
+    """A sale, its reversal or one of its refunds in the one payout that holds it.
+
+    Amounts stand in the payment, those of a refund in it; a refund is a ``reversal`` too.
+    """
 
     id = models.BigAutoField(primary_key=True)
     payout = models.ForeignKey(
@@ -101,10 +105,25 @@ class PayoutLine(models.Model):
         db_constraint=False,
     )
     reversal = models.BooleanField()
+    refund = models.ForeignKey(
+        Refund, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["payment", "reversal"], name="payoutline_once")
+            models.UniqueConstraint(
+                fields=["payment", "reversal"],
+                condition=Q(refund=None),
+                name="payoutline_once",
+            ),
+            models.UniqueConstraint(
+                fields=["refund"],
+                condition=Q(refund__isnull=False),
+                name="payoutline_refund_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(refund=None) | Q(reversal=True), name="payoutline_refund_gives_back"
+            ),
         ]
         indexes = [models.Index(fields=["payout", "id"], name="payoutline_of")]
         triggers = [

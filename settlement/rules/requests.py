@@ -3,7 +3,7 @@
 Pure. States are those of protocol §4; times are half-open (``at < expires_at``).
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 OPEN: Final = frozenset({"REQUESTED", "CLAIMED"})
@@ -23,6 +23,13 @@ class Shop(NamedTuple):
     device_id: int
     device: str
     number: int | None  # the terminal's
+    closed_through: date | None = None  # the newest business day closed by hand
+
+    def business_date(self, today: date) -> date:
+        """Return the business day of what is approved ``today``: after a close, the next one."""
+        if self.closed_through is None:
+            return today
+        return max(today, self.closed_through + timedelta(days=1))
 
 
 class Request(NamedTuple):

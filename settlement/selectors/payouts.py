@@ -34,7 +34,7 @@ class ChannelSum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A sale or reversal of a payout, amounts signed: what it adds to what is owed."""
+    """A sale, reversal or refund of a payout, amounts signed: what it adds to what is owed."""
 
     payment: str
     reversal: bool
@@ -78,10 +78,15 @@ def by_channel(payout: Payout) -> list[ChannelSum]:
 
 _BY_CHANNEL = """
 WITH lines AS (
-    SELECT p.channel, p.business_date < %s AS late, l.reversal, p.amount_minor,
-           CASE WHEN l.reversal THEN -1 ELSE 1 END AS sign, p.fee_minor,
-           CASE p.bearer WHEN 'MERCHANT' THEN p.amount_minor ELSE 0 END AS loss_minor
-      FROM settlement_payoutline l JOIN settlement_payment p ON p.id = l.payment_id
+    SELECT p.channel, COALESCE(r.business_date, p.business_date) < %s AS late, l.reversal,
+           COALESCE(r.amount_minor, p.amount_minor) AS amount_minor,
+           CASE WHEN l.reversal THEN -1 ELSE 1 END AS sign,
+           CASE WHEN r.id IS NULL THEN p.fee_minor ELSE 0 END AS fee_minor,
+           CASE p.bearer WHEN 'MERCHANT' THEN COALESCE(r.amount_minor, p.amount_minor)
+                ELSE 0 END AS loss_minor
+      FROM settlement_payoutline l
+      JOIN settlement_payment p ON p.id = l.payment_id
+      LEFT JOIN settlement_refund r ON r.id = l.refund_id
      WHERE l.payout_id = %s
 )
 SELECT channel, late,
@@ -99,11 +104,12 @@ def lines_of(payout: Payout) -> Iterator[Line]:
     """Yield the payout's lines in the order of the payments, streamed from the database."""
     rows = (
         PayoutLine.objects.filter(payout=payout)
-        .select_related("payment__store", "payment__device")
+        .select_related("payment__store", "payment__device", "refund")
         .order_by("id")
     )
     for row in rows.iterator(chunk_size=2000):
-        payment, sign = row.payment, -1 if row.reversal else 1
+        payment, refund, sign = row.payment, row.refund, -1 if row.reversal else 1
+        amount_minor = refund.amount_minor if refund else payment.amount_minor
         borne = payment.bearer == "MERCHANT"
         yield Line(
             payment=payment.reference,
@@ -111,10 +117,10 @@ def lines_of(payout: Payout) -> Iterator[Line]:
             channel=payment.channel,
             store=payment.store.name,
             device=payment.device.name,
-            business_date=payment.business_date,
+            business_date=refund.business_date if refund else payment.business_date,
             tapped_at=payment.created_at,
             approval_code=payment.approval_code,
-            amount_minor=sign * payment.amount_minor,
-            loss_minor=-sign * payment.amount_minor if borne else 0,
-            fee_minor=-sign * payment.fee_minor,
+            amount_minor=sign * amount_minor,
+            loss_minor=-sign * amount_minor if borne else 0,
+            fee_minor=0 if refund else -sign * payment.fee_minor,
         )

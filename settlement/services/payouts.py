@@ -1,8 +1,9 @@
 """What merchants are owed: a record for each ended business day, every payment in exactly one.
 
 A sale stands in the payout of its business day, or of the day it was posted where that is later; a
-reversal in that of the day it was posted. What comes when that payout is drawn up already goes into
-the next one. Money is not moved to a bank here: the record says what is owed.
+reversal in that of the day it was posted, a refund in that of its own. What comes when that payout
+is drawn up already goes into the next one. Money is not moved to a bank here: the record says what
+is owed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,11 +18,11 @@ from config import audit, references
 from config.audit import SYSTEM, Actor
 from config.refusals import Refused
 from merchants.models import Merchant
-from settlement.models import LedgerAccount, MerchantDay, Payout, PayoutLine, Transfer
+from settlement.models import DayClose, LedgerAccount, MerchantDay, Payout, PayoutLine, Transfer
 from settlement.rules.sheet import business_date
 from settlement.selectors import readers
 from settlement.selectors.due import Due, due_of
-from settlement.services import copying, ledger
+from settlement.services import copying, days, ledger
 from settlement.services.ledger import Draft, Key
 
 # A posting that began before midnight has ended by then.
@@ -69,8 +70,11 @@ def draw_up_due(*, at: datetime, day: date | None = None, actor: Actor = SYSTEM)
     ``day``: nothing that is due later. Run twice, or by two workers at once, it draws up nothing
     twice.
     """
+    days.roll_up()
     open_days = MerchantDay.objects.filter(
-        Q(sales__gt=F("sales_drawn")) | Q(reversals__gt=F("reversals_drawn")),
+        Q(sales__gt=F("sales_drawn"))
+        | Q(reversals__gt=F("reversals_drawn"))
+        | Q(refunds__gt=F("refunds_drawn")),
         merchant=OuterRef("pk"),
     )
     drafts = Payout.objects.filter(merchant=OuterRef("pk"), state=Payout.State.DRAFT)
@@ -92,12 +96,14 @@ def draw_up(*, merchant: Merchant, day: date, at: datetime, actor: Actor = SYSTE
     """
     Draw up the payouts of ``merchant`` for ``day`` and all days before that have none.
 
-    Its drafts are closed once no reader misses a batch any more.
+    Its drafts are closed once no reader misses a batch any more. A day that was closed by hand is
+    over.
 
     :raises DayNotOver: ``day`` has not ended where the merchant is
     """
     merchant = _locked(merchant)
-    if day > last_ended(merchant=merchant, at=at):
+    closed = DayClose.objects.filter(merchant=merchant, business_date=day).exists()
+    if not closed and day > last_ended(merchant=merchant, at=at):
         raise DayNotOver(f"{day} has not ended at {merchant}.")
     planned = _plan(merchant, day, due_of(merchant=merchant, day=day))
     drafts = Payout.objects.filter(merchant=merchant, state=Payout.State.DRAFT)
@@ -168,8 +174,12 @@ def _draw_up(
     )
     copying.insert(
         model=PayoutLine,
-        fields=("payout_id", "payment_id", "reversal"),
-        rows=((payout.pk, pk, due.reversal) for due in planned.lines for pk in due.payments),
+        fields=("payout_id", "payment_id", "reversal", "refund_id"),
+        rows=(
+            (payout.pk, payment, due.reversal, refund)
+            for due in planned.lines
+            for payment, refund in zip(due.payments, due.refunds, strict=True)
+        ),
     )
     _audit("payout.draw_up", payout, at, actor, figures | {"state": payout.state})
     return payout
@@ -192,16 +202,18 @@ def _charges(merchant: Merchant, currency: str, figures: dict[str, int]) -> Iter
 
 def _note_drawn(merchant: Merchant, lines: Sequence[Due]) -> None:
     """Count the lines at their days, last and in the order in which postings take the days."""
-    days: dict[tuple[date, str, str], list[int]] = {}
+    drawn: dict[tuple[date, str, str], list[int]] = {}
     for due in lines:
-        counts = days.setdefault((due.business_date, due.currency, due.channel), [0, 0])
-        counts[due.reversal] += due.number
-    for (on, currency, channel), (sales, reversals) in sorted(days.items()):
+        counts = drawn.setdefault((due.business_date, due.currency, due.channel), [0, 0, 0])
+        of_refunds = due.refunds[0] is not None
+        counts[2 if of_refunds else int(due.reversal)] += due.number
+    for (on, currency, channel), (sales, reversals, refunds) in sorted(drawn.items()):
         MerchantDay.objects.filter(
             merchant=merchant, business_date=on, currency=currency, channel=channel
         ).update(
             sales_drawn=F("sales_drawn") + sales,
             reversals_drawn=F("reversals_drawn") + reversals,
+            refunds_drawn=F("refunds_drawn") + refunds,
         )
 
 

@@ -272,7 +272,8 @@ _SALE: Final = "online_sale"
 def _approved(call: _Call, found: _Found, asked: Asked, counted: Sequence[Statement]) -> _Word:
     request, at = found.request, call.at
     code = numbers.online_approval_code(secrets.token_bytes(numbers.RANDOM_BYTES))
-    day = business_date(at=int(at.timestamp()), time_zone=request.shop.time_zone)
+    today = business_date(at=int(at.timestamp()), time_zone=request.shop.time_zone)
+    day = request.shop.business_date(today)
     after = request._replace(
         state="APPROVED",
         approval_code=code,

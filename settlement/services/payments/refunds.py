@@ -73,7 +73,8 @@ def _made(request: Request, amount_minor: int) -> Refunded:
 
 def _writing(made: Refunded, *, reason: str, refunded_by: str, at: datetime) -> list[Statement]:
     payment = made.payment
-    day = business_date(at=int(at.timestamp()), time_zone=payment.shop.time_zone)
+    today = business_date(at=int(at.timestamp()), time_zone=payment.shop.time_zone)
+    day = payment.shop.business_date(today)
     row = [made.reference, payment.payment_id, made.amount_minor, payment.currency, reason]
     told = {"id": made.reference, "amount": made.amount_minor, "reason": reason}
     return [

@@ -12,7 +12,7 @@ from config.states import InvalidTransition
 from settlement.rules import told
 from settlement.rules.requests import Request, Shop
 
-_SHOP: Final = 10
+_SHOP: Final = 11
 _COLUMNS: Final = """
 SELECT p.id, p.reference, p.channel, p.state, p.amount_minor, p.currency, p."order",
        p.approval_code, p.decline_reason, p.refunded_minor, p.created_at, p.approved_at,
@@ -21,7 +21,8 @@ SELECT p.id, p.reference, p.channel, p.state, p.amount_minor, p.currency, p."ord
        COALESCE(r.tid, ''), r.expires_at, r.bill_digest, r.bill_voided_at, r.claimed_by_id,
        r.claim_expires_at,
        m.id, m.reference, m.name, m.time_zone, s.id, s.reference, s.name, d.id, d.reference,
-       (SELECT number FROM merchants_equipment e WHERE e.device_id = d.id)
+       (SELECT number FROM merchants_equipment e WHERE e.device_id = d.id),
+       (SELECT max(c.business_date) FROM settlement_dayclose c WHERE c.merchant_id = m.id)
   FROM settlement_payment p
 """
 _SHOPS: Final = """
