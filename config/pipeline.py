@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from django.db import connection
+from psycopg import Cursor
 
 
 class Statement(NamedTuple):
@@ -41,9 +42,11 @@ def run(*statements: Statement) -> list[Answer]:
     if not statements:
         return []
     connection.ensure_connection()
+    raw = connection.connection
     with connection.wrap_database_errors, ExitStack() as opened:
-        cursors = [opened.enter_context(connection.cursor()) for _ in statements]
-        with connection.connection.pipeline():  # its end sends, and waits for all answers
+        # The driver's own cursor: it prepares what comes often, so that it is planned once.
+        cursors = [opened.enter_context(Cursor(raw)) for _ in statements]
+        with raw.pipeline():  # its end sends, and waits for all answers
             for cursor, statement in zip(cursors, statements, strict=True):
                 cursor.execute(statement.sql, statement.parameters)
         return [

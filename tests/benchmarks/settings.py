@@ -1,11 +1,11 @@
-"""The portal's settings, and beside its apps the peer's, django-hordak."""
+"""The portal's settings, and beside its apps the peers': django-hordak, a plain ledger."""
 
 import os
 
 from config.settings import *  # noqa: F403  the portal as it is
 from config.settings import DATABASES, INSTALLED_APPS
 
-INSTALLED_APPS = [*INSTALLED_APPS, "mptt", "hordak"]
+INSTALLED_APPS = [*INSTALLED_APPS, "mptt", "hordak", "tests.benchmarks.plain"]
 DATABASES["default"]["TEST"] = {"NAME": f"bench_{os.getpid()}"}
 # The peer's own settings.
 DEFAULT_CURRENCY = "KRW"

@@ -156,3 +156,12 @@ def payer(*, balance=1_000_000, at=settlement.ISSUED, **options):
     of = options.pop("of", None) or settlement.programme(caps=caps, at=at)
     held = settlement.card_on_phone(of=of, balance=balance + 100_000, at=at, **options)
     return Payer(held, key=held.device_key)
+
+
+def programme_without_velocity(*, at=settlement.ISSUED):
+    """Return a programme whose cards pay as often as a benchmark likes."""
+    caps = replace(settlement.GENEROUS, cumulative_cap_minor=100_000)
+    of = settlement.programme(caps=caps, at=at)
+    of.velocity_count = 32_000
+    of.save(update_fields=["velocity_count"])
+    return of
