@@ -88,6 +88,8 @@ class SaleBook:
             number=self._identity.number,
             secret=self._identity.secret,
             random_bytes=self._random_bytes,
+            # Where no datagram gets through, the next customer need not wait to learn it anew.
+            is_deaf=bool(self._sales) and next(reversed(self._sales.values())).notices.is_deaf,
         )
         return Sale(facts=facts, notices=notices, note=self._note, bill=bill)
 

@@ -166,7 +166,11 @@ class TestProof:
         self, relay, monkeypatch
     ):
         """The deliberate break: the bill is read, and not verified."""
-        monkeypatch.setattr(Bill, "open", lambda data, *, public_key: Bill.peek(data))
+
+        def believed(data, *, public_key):
+            return Bill.peek(data)
+
+        monkeypatch.setattr(Bill, "open", believed)
 
         assert relay.put(slot="1", data=bill(key=OTHER_KEY), at=NOON) == END
 
