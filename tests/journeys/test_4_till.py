@@ -1,5 +1,6 @@
 """Paying at the till with one's own phone, by T-ID and through a relay (mission 3 and 4)."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,6 @@ import httpx
 import pytest
 
 from merchants.devices import notices
-from merchants.wire import Bill
 from tests.journeys.street import PIN, Handset, Shop, Street
 from tests.journeys.tills import DeafTill, Desk, TableRelay, desk, relay_of
 from tests.journeys.waiting import eventually
@@ -221,6 +221,5 @@ def test_3_09_a_terminal_that_is_not_paired_leaves_nothing(
 def test_3_02_the_relay_keeps_no_byte_of_a_bill(relay: TableRelay, folder: Path) -> None:
     assert httpx.get(f"{relay.url}/healthz").json() == {"device": relay.device}
 
-    kept = (folder / "relay.json").read_bytes()
-    assert b"T-1" not in kept
-    assert Bill.__name__.encode() not in kept
+    kept = json.loads((folder / "relay.json").read_text())
+    assert set(kept) == {"device", "key"}
