@@ -1,7 +1,6 @@
 """All sales of one terminal, by T-ID: which is asked about next, which may be forgotten."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from typing import Any, Final
 
 from merchants.devices.bills import LeftBill, Phase, RelayCall, Slot, bill_for
@@ -155,7 +154,9 @@ class SaleBook:
 
     def to_state(self) -> list[dict[str, Any]]:
         """Return the sales as JSON-able values."""
-        return [asdict(sale.facts) | {"bill": sale.bill and sale.bill.to_state()} for sale in self]
+        return [
+            sale.facts.to_state() | {"bill": sale.bill and sale.bill.to_state()} for sale in self
+        ]
 
     def resume(self, state: list[dict[str, Any]], *, at: float) -> None:
         """Take what :meth:`to_state` wrote; what is open is asked for anew."""
