@@ -38,9 +38,16 @@ class Notices:
     """One T-ID's side of the conversation. Times in seconds; ``server_at``: the server's."""
 
     def __init__(
-        self, *, tid: str, number: int, secret: bytes, random_bytes: Callable[[int], bytes]
+        self,
+        *,
+        tid: str,
+        number: int,
+        secret: bytes,
+        random_bytes: Callable[[int], bytes],
+        is_deaf: bool = False,
     ) -> None:
-        self.silent = False  # neither REGISTER nor QUERY was answered
+        self.is_deaf = is_deaf  # nothing came back when it was asked last, for whatever T-ID
+        self.silent = is_deaf  # HTTPS is to be asked meanwhile
         self._tid = tid
         self._number = number
         self._secret = secret
@@ -103,7 +110,7 @@ class Notices:
         if kind is DatagramKind.REGISTER:
             self.query(at=at)
             return
-        self.silent = True
+        self.silent = self.is_deaf = True
         self._round = None
         self._register_at = at + KEEP_ALIVE_S * self._jitter()
 
@@ -115,7 +122,7 @@ class Notices:
     def answered(self, answer: Datagram, *, at: float) -> None:
         """Take an expected answer: nothing is repeated but the keep-alive."""
         registered = answer.kind is DatagramKind.REGISTERED
-        self.silent = False
+        self.silent = self.is_deaf = False
         self._round = None
         # A state that was asked for leaves the address unregistered: that is tried again soon.
         self._register_at = at + (KEEP_ALIVE_S if registered else LAST_WAIT_S)

@@ -1,7 +1,6 @@
 """All sales of one terminal, by T-ID: which is asked about next, which may be forgotten."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from typing import Any, Final
 
 from merchants.devices.bills import LeftBill, Phase, RelayCall, Slot, bill_for
@@ -88,6 +87,8 @@ class SaleBook:
             number=self._identity.number,
             secret=self._identity.secret,
             random_bytes=self._random_bytes,
+            # Where no datagram gets through, the next customer need not wait to learn it anew.
+            is_deaf=bool(self._sales) and next(reversed(self._sales.values())).notices.is_deaf,
         )
         return Sale(facts=facts, notices=notices, note=self._note, bill=bill)
 
@@ -153,7 +154,9 @@ class SaleBook:
 
     def to_state(self) -> list[dict[str, Any]]:
         """Return the sales as JSON-able values."""
-        return [asdict(sale.facts) | {"bill": sale.bill and sale.bill.to_state()} for sale in self]
+        return [
+            sale.facts.to_state() | {"bill": sale.bill and sale.bill.to_state()} for sale in self
+        ]
 
     def resume(self, state: list[dict[str, Any]], *, at: float) -> None:
         """Take what :meth:`to_state` wrote; what is open is asked for anew."""

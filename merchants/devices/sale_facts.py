@@ -1,7 +1,7 @@
 """The words of a sale at a till: what is shown, what is asked, what is kept over a restart."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Final
 
@@ -100,6 +100,10 @@ class Facts:
         """Return whether the end is known and nothing is to be changed about it."""
         return bool(self.refused) or (self.state in FINAL and not self.wants_cancel)
 
+    def to_state(self) -> dict[str, Any]:
+        """Return the facts as JSON-able values; a till looks at all of them at each step."""
+        return {name: getattr(self, name) for name in _FACTS}
+
     def request(self, *, bill_digest: str | None) -> dict[str, Any]:
         """Return the body of ``POST /terminal/payments``."""
         body: dict[str, Any] = {
@@ -138,3 +142,6 @@ class Facts:
         if self.state in FINAL and (by_cancel or self.state != APPROVED or unasked):
             self.wants_cancel = False
         return is_new_end
+
+
+_FACTS: Final = tuple(field.name for field in fields(Facts))

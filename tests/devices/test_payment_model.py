@@ -25,6 +25,7 @@ from tests.devices.tills import SECRET
 from wallets.devices.purchase_words import Step
 
 PHONES = ("phone-1", "phone-2")
+ACTS = st.sampled_from(["approve", "approve", "release", "decline"])
 PICK = st.integers(0, 10_000)
 SETTINGS = settings(
     max_examples=200,
@@ -123,15 +124,15 @@ class Payments(RuleBasedStateMachine):
             self.world.phone_asks(*self.world.purchases[-1])
 
     @precondition(lambda self: self.world.tids and len(self.world.purchases) < 8)
-    @rule(pick=PICK, phone=st.sampled_from(PHONES), is_lost=st.booleans())
-    def a_customer_pays_at_once(self, pick, phone, is_lost):
+    @rule(pick=PICK, phone=st.sampled_from(PHONES), act=ACTS, is_lost=st.booleans())
+    def a_customer_decides_at_once(self, pick, phone, act, is_lost):
         self.a_phone_looks(pick, phone, "code")
         _phone, purchase = self.world.purchases[-1]
-        self.world.decides(purchase, "approve")
+        self.world.decides(purchase, act)
         self.world.phone_asks(phone, purchase, is_lost=is_lost)
 
     @precondition(lambda self: self.world.purchases)
-    @rule(pick=PICK, act=st.sampled_from(["approve", "approve", "release", "decline"]))
+    @rule(pick=PICK, act=ACTS)
     def a_customer_decides(self, pick, act):
         _phone, purchase = self.one(self.world.purchases, pick)
         self.world.decides(purchase, act)

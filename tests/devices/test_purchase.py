@@ -12,7 +12,7 @@ from merchants.wire import Bill
 from tests.devices.parties import NOON
 from wallets.devices.pins import PinCode
 from wallets.devices.purchase import HOLD_S, NotOpen, Purchase
-from wallets.devices.purchase_words import Act, Step
+from wallets.devices.purchase_words import Act, Claimed, Step
 
 TID = "T" + "0" * 22
 CARD = "Y2FyZA"
@@ -254,6 +254,13 @@ class TestApprove:
 
         assert open_hand.stands == (Step.PAID, "")
 
+    def test_an_issuer_asked_already_is_waited_for(self, open_hand):
+        open_hand.approve().refused(409, "payment_approving")
+        assert open_hand.stands[0] is Step.CHECKING
+
+        open_hand.refused(409, "payment_final", state="DECLINED")
+        assert open_hand.stands[0] is Step.DECLINED
+
     def test_nothing_is_approved_that_is_not_shown(self, hand):
         with pytest.raises(NotOpen):
             hand.approve()
@@ -301,6 +308,13 @@ class TestBill:
             hand.approve()
 
         assert hand.answered({"state": "REQUESTED"}).stands == (Step.REFUSED, "bill_differs")
+
+    def test_control_a_phone_that_compares_nothing_would_show_it(self, monkeypatch):
+        """The deliberate break: the bill is carried along unread."""
+        monkeypatch.setattr(Claimed, "is_of", lambda claimed, bill: True)
+        hand = Hand(bill=replace(BILL, amount=9_999).sign(key=self.KEY)).answered(CLAIMED)
+
+        assert hand.stands[0] is Step.OPEN
 
     def test_released_or_not_it_stays_refused(self):
         hand = Hand(bill=replace(BILL, amount=1).sign(key=self.KEY)).answered(CLAIMED)

@@ -162,6 +162,18 @@ class TestProof:
             with pytest.raises(relays.RelayRefused):
                 relay.put(slot="1", data=bent, at=NOON)
 
+    def test_control_a_relay_that_checks_no_signature_takes_a_strangers_bill(
+        self, relay, monkeypatch
+    ):
+        """The deliberate break: the bill is read, and not verified."""
+
+        def believed(data, *, public_key):
+            return Bill.peek(data)
+
+        monkeypatch.setattr(Bill, "open", believed)
+
+        assert relay.put(slot="1", data=bill(key=OTHER_KEY), at=NOON) == END
+
     def test_an_expired_bill_is_not_taken(self, relay):
         with pytest.raises(relays.BillExpired):
             relay.put(slot="1", data=bill(), at=END)

@@ -178,6 +178,19 @@ class TestSchedule:
 
         assert (sale.display, sale.shown.approval_code) == ("paid", "A1B2C3")
 
+    def test_where_udp_is_dead_the_next_sale_looks_over_https_at_once(self, sale):
+        sale.accept()
+        while not sale.calls:
+            sale.wait(1)
+        following = Counter(sale.till, at=sale.at).sell().accept()
+        assert following.sent[0].kind is DatagramKind.REGISTER, "it may be back"
+        assert following.call().kind is CallKind.LOOK
+
+        register = following.sent[0]
+        following.answered(following.call())
+        following.reply(register, REQUESTED)
+        assert following.wait(10).calls == [], "it is back"
+
 
 class TestResult:
     @pytest.mark.parametrize(

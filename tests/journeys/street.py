@@ -23,7 +23,9 @@ from tests.journeys.line import Line
 from tests.journeys.portal import Portal
 from wallets.devices import tap as phone_tap
 from wallets.devices.phone import Phone
+from wallets.devices.pins import PinCodes
 from wallets.devices.portal import PhonePortal
+from wallets.devices.purchases import PhonePurchases
 from wallets.wire import Verification
 from wallets.wire.pin_code import psn_key
 
@@ -68,6 +70,7 @@ class Handset:
     session: PortalSession
     device: str
     customer: str
+    purchases: PhonePurchases
 
     def take(self, card: str) -> bytes:
         """Put a card of the customer on this phone and return its token."""
@@ -86,7 +89,7 @@ class Street:
     def __init__(self, *, portal: Portal, folder: Path) -> None:
         self.portal = portal
         self._folder = folder
-        self._http = httpx.Client(timeout=15)
+        self.http = httpx.Client(timeout=15)
         found = portal.manage("programmes")["programmes"]
         self.programme = next(one for one in found if one["currency"] == PROGRAMME_CURRENCY)
 
@@ -119,22 +122,33 @@ class Street:
 
     def handset(self, customer: str) -> Handset:
         """Enrol a phone of the customer, without any card on it yet."""
-        key = SigningKey.generate()
-        told = self._enrol(
+        key, secret = SigningKey.generate(), os.urandom(32)
+        told = self.enrol(
             "PHONE",
             owner=("--customer", customer),
             key=key,
             app_serial=b64.encode(os.urandom(9)),
-            psn_key=psn_key(device_secret=os.urandom(32), pin=PIN),
+            psn_key=psn_key(device_secret=secret, pin=PIN),
         )
-        phone = Phone(device_key=key, trusted=_trusted(told), save=self._disk(told["device"]))
-        session = self._session(key, told["device"])
+        phone = Phone(device_key=key, trusted=_trusted(told), save=self.disk(told["device"]))
+        session = self.session(key, told["device"])
         return Handset(
             phone=phone,
             portal=PhonePortal(session=session, phone=phone),
             session=session,
             device=told["device"],
             customer=customer,
+            purchases=self._purchases(key, told["device"], secret),
+        )
+
+    def _purchases(self, key: SigningKey, device: str, secret: bytes) -> PhonePurchases:
+        return PhonePurchases(
+            session=self.session(key, device, attempts=1),
+            pins=PinCodes(device_secret=secret, save=self.disk(f"{device}-pins")),
+            clock=time.time,
+            sleep=time.sleep,
+            random_bytes=os.urandom,
+            save=self.disk(f"{device}-purchase"),
         )
 
     def counter(self, shop: Shop, *, line: Line | None = None) -> Counter:
@@ -143,7 +157,7 @@ class Street:
         With ``line`` it reaches the portal over that, and asks there about taps.
         """
         key = SigningKey.generate()
-        told = self._enrol("READER", owner=("--merchant", shop.merchant), key=key)
+        told = self.enrol("READER", owner=("--merchant", shop.merchant), key=key)
         reader = Reader(
             key=key,
             certificate=b64.decode(told["certificate"]),
@@ -151,10 +165,10 @@ class Street:
                 trusted=_trusted(told), limits=ReaderLimits(floor_minor={}, unsent_minor={})
             ),
             random_bytes=os.urandom,
-            save=self._disk(told["device"]),
-            save_list=lambda issuer, state: self._disk(f"{told['device']}-{issuer}")(state),
+            save=self.disk(told["device"]),
+            save_list=lambda issuer, state: self.disk(f"{told['device']}-{issuer}")(state),
         )
-        session = self._session(key, told["device"], origin=line.origin if line else "")
+        session = self.session(key, told["device"], origin=line.origin if line else "")
         portal = ReaderPortal(session=session, reader=reader)
         portal.sync_config(at=now())
         portal.refresh_blacklists(at=now())
@@ -166,12 +180,12 @@ class Street:
             authorize=portal.authorize if line else None,
         )
 
-    def _enrol(
+    def enrol(
         self, kind: str, *, owner: tuple[str, str], key: SigningKey, **more: Any
     ) -> dict[str, Any]:
         code = self.portal.manage("enrolment_code", "--kind", kind, *owner)["code"]
         return client.enrol(
-            session=self._session(key, b64.encode(kid_of(key.public))),
+            session=self.session(key, b64.encode(kid_of(key.public))),
             code=code,
             kind=kind,
             name=f"{kind.capitalize()} on the street",
@@ -179,18 +193,21 @@ class Street:
             **more,
         )
 
-    def _session(self, key: SigningKey, keyid: str, *, origin: str = "") -> PortalSession:
+    def session(
+        self, key: SigningKey, keyid: str, *, origin: str = "", attempts: int = 4
+    ) -> PortalSession:
         return PortalSession(
-            http=self._http,
+            http=self.http,
             origin=origin or self.portal.origin,
             key=key,
             keyid=keyid,
             clock=time.time,
             random_bytes=os.urandom,
             sleep=time.sleep,
+            attempts=attempts,
         )
 
-    def _disk(self, name: str) -> "Disk":
+    def disk(self, name: str) -> "Disk":
         return Disk(self._folder / f"{name}.json")
 
 

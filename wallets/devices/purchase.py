@@ -209,6 +209,8 @@ class Purchase:
             self.unreachable(call, at=at)
         elif code == "payment_final":
             self._take_final(call, state)
+        elif code == "payment_approving":
+            self._look_again(at=at)
         elif call.act is Act.APPROVE and code == "tid_not_claimed":
             self.claim_again(at=at)
             self.reason = code

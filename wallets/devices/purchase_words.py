@@ -65,7 +65,7 @@ class Claimed:
             currency=str(told["currency"]),
             order=str(told.get("order") or ""),
             expires_at=str(told["expires_at"]),
-            claim_expires_at=str(told["claim_expires_at"]),
+            claim_expires_at=str(told.get("claim_expires_at") or ""),
         )
 
     def is_of(self, bill: Bill) -> bool:
