@@ -28,8 +28,8 @@ _MOST_UPLOADED = 1_000  # records in one batch; more of them come as more batche
 def run(*, rounds, short, most=None):
     """Yield each table as soon as it is measured; ``most``: the largest size, in payments.
 
-    The size of the lists comes first, then queries by open T-IDs, then the rate by table size, then that by joined size, at
-    the largest table.
+    The size of the lists comes first, then queries by open T-IDs, then the rate by table size, then
+    that by joined size, at the largest table.
     """
     yield lists(cards=numbers.CARDS_SHORT if short else numbers.CARDS) + "\n"
     tids, queries = (_TIDS_SHORT, _QUERIES_SHORT) if short else (_TIDS, _QUERIES)
