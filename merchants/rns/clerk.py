@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -33,6 +34,7 @@ class Clerk:
         self._shared, self._desk, self._feed, self._name = shared, desk, feed, name
         self._started_at = datetime.now(UTC)
         self._renewed_at = time.monotonic()
+        self._overflowed = 0
         self._due: dict[Callable[[], None], float] = {}
 
     def serve(self, stop: threading.Event) -> None:
@@ -57,16 +59,18 @@ class Clerk:
 
     def counts(self) -> dict[str, Any]:
         """Return what this process counted, added up over its threads."""
-        first, *_others = counted = [each.counts for each in self._shared.answerings]
-        dropped: Counter[str] = Counter()
-        for each in counted:
-            dropped.update({str(cause): count for cause, count in each.dropped.items()})
+        loop, desk = (each.counts for each in self._shared.answerings)
+        dropped = Counter({str(cause): count for cause, count in loop.dropped.items()})
+        dropped.update({str(cause): count for cause, count in desk.dropped.items()})
+        at_once = loop.answered + desk.answered
+        noted = loop.noted + desk.noted
         return {
-            "received": first.received,
-            "answered": sum(each.answered for each in counted),
+            "received": loop.received,
+            "answered": at_once + self._desk.answered,
             "dropped": dict(dropped),
+            "overflowed": self._overflowed,
             "results": self._desk.sender.sent + self._feed.sender.sent,
-            "left_out": self._shared.journal.left_out,
+            "left_out": self._shared.journal.left_out + 2 * (at_once - noted),
             "tids": len(self._shared.statuses),
         }
 
@@ -95,6 +99,8 @@ class Clerk:
 
     def _tell_counts(self) -> None:
         at = datetime.now(UTC)
+        with suppress(OSError):  # the socket is closed when we end
+            self._overflowed = self._shared.overflowed()
         notifications.tell_counts(
             name=self._name, started_at=self._started_at, at=at, counts=self.counts()
         )

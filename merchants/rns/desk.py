@@ -36,6 +36,7 @@ class Desk:
         self._shared = shared
         self._answering = shared.answering()
         self.sender = Sender(shared=shared)
+        self.answered = 0
 
     def serve(self, stop: threading.Event) -> None:
         """Work until ``stop``; what the database keeps from being answered is dropped."""
@@ -146,9 +147,7 @@ class Desk:
                 tid=datagram.tid,
                 state=DatagramState.UNKNOWN,
             )
-        self._answering.counts.answered += self._shared.send(
-            answer.encode(asked.key.secret), asked.source
-        )
+        self.answered += self._shared.send(answer.encode(asked.key.secret), asked.source)
         if _is_own(datagram):
             self._note(journal.OUT, answer, asked.source, now)
 

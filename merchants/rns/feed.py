@@ -1,6 +1,6 @@
 """The feed: follows the event history, makes messages of results and sends what is due.
 
-Woken by the NOTIFY of each event, and ten times a second. Events are read by their ids, which
+Woken by the NOTIFY of each event, and four times a second. Events are read by their ids, which
 commit out of order: ids that are missing are looked for again, and a sweep over the database finds
 what even so was missed.
 """
@@ -24,7 +24,7 @@ from merchants.services import notifications
 
 THREAD: Final = "feed"
 EVENTS_AT_ONCE: Final = 5000
-POLL_S: Final = 0.1
+POLL_S: Final = 0.25
 REPAIR_S: Final = 0.25
 SWEEP_S: Final = 1.0
 SWEPT_AT_ONCE: Final = 1000

@@ -2,6 +2,7 @@
 
 import queue
 import socket
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,12 @@ JOURNAL_MAX: Final = 20_000
 # Between two writings of the log, which are half a second apart.
 QUERY_LINES: Final = 200
 # Terminals of one network that are not in memory: each costs a look-up before its MAC is checked.
-STRANGERS_PER_S: Final = 100
+STRANGERS_PER_S: Final = 20
+STRANGERS_AT_ONCE: Final = 100
+
+# linux/sock_diag.h; Python does not name them.
+_SO_MEMINFO: Final = 55
+_SK_MEMINFO_DROPS: Final = 8
 
 
 class TidStatus(Protocol):
@@ -73,7 +79,7 @@ class Shared:
         per_s = self.limits.network_per_s
         self.statuses = StatusMap(most=self.limits.tids)
         self.networks = Networks(pace=Pace.of(per_s=per_s, burst=2 * per_s))
-        self.strangers = Networks(pace=Pace.of(per_s=STRANGERS_PER_S, burst=STRANGERS_PER_S))
+        self.strangers = Networks(pace=Pace.of(per_s=STRANGERS_PER_S, burst=STRANGERS_AT_ONCE))
         self.journal = Journal(most=JOURNAL_MAX, room=QUERY_LINES)
 
     def answering(self) -> Answering:
@@ -114,6 +120,13 @@ class Shared:
         except OSError:
             return False
         return True
+
+    def overflowed(self) -> int:
+        """Return how many datagrams the system dropped because nobody took them in time."""
+        if sys.platform != "linux":
+            return 0
+        told = self.sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4 * (_SK_MEMINFO_DROPS + 1))
+        return int.from_bytes(told[4 * _SK_MEMINFO_DROPS :], sys.byteorder)
 
     def turned(self, thread: str) -> None:
         """Note that a thread goes round."""

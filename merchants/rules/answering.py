@@ -21,14 +21,13 @@ MOST_OFF_MS: Final = 30_000
 # A REGISTER writes to the database, a query reads a dictionary.
 REGISTER_COSTS: Final = 10
 
-_BODY: Final = slice(0, LENGTH - MAC_BYTES)
-_TERMINAL_AND_NONCE: Final = slice(4, 16)
 # Magic, version and kind; terminal; time; T-ID with its length; zeros; MAC.
 _PARTS: Final = struct.Struct(">4sI8xQx41s21x25s16s")
 _HEADS: Final = {
     b"PD\x01" + bytes((kind,)): kind
     for kind in (DatagramKind.REGISTER, DatagramKind.RESULT_ACK, DatagramKind.QUERY)
 }
+_QUERY: Final = b"PD\x01" + bytes((DatagramKind.QUERY,))
 _STATE: Final = b"PD\x01" + bytes((DatagramKind.STATE,))
 _ZEROS: Final = bytes(25)
 _ALGORITHM: Final = "sha256"
@@ -80,13 +79,19 @@ class Asked(NamedTuple):
 
 
 class Counts:
-    """What one thread counted since it began."""
+    """What one thread counted since it began. Every datagram is one of the first three."""
 
-    __slots__ = ("answered", "dropped", "received")
+    __slots__ = ("answered", "aside", "dropped", "noted")
 
     def __init__(self) -> None:
-        self.received = self.answered = 0
+        self.answered = self.aside = 0
         self.dropped = dict.fromkeys(Cause, 0)
+        self.noted = 0  # of the answered, those that stand in the journal
+
+    @property
+    def received(self) -> int:
+        """All that was taken."""
+        return self.answered + self.aside + sum(self.dropped.values())
 
 
 class Answering:
@@ -104,85 +109,89 @@ class Answering:
     ) -> None:
         """:param set_aside: takes what needs the database; says no when it has too much already."""
         self._keys, self._statuses, self._networks = keys, statuses, networks
-        self._pace, self._journal, self._set_aside = pace, journal, set_aside
+        self._journal, self._set_aside = journal, set_aside
+        self._every_s, self._burst_s = pace
+        self._barred = networks.barred
         self.counts = Counts()
 
     def take(self, data: bytes, source: Source, at: float) -> bytes | None:
         """Return the 128 bytes to send back to ``source``, or None; ``at``: seconds since 1970."""
-        self.counts.received += 1
         if len(data) != LENGTH:
             self.drop(Cause.LENGTH)
             return None
         head, number, ms, tid, zeros, mac = _PARTS.unpack(data)
         now_ms = int(at * 1000)
         key = self._keys.get(number)
-        cause = self._screened(head, ms - now_ms, key, source, at)
-        if cause is None and key is not None:
-            cause = self._proved(key, data, mac, source, at)
-        if cause is not None:
-            self.drop(cause)
-            return None
-        if key is not None and head[3] == DatagramKind.QUERY and zeros == _ZEROS:
-            entry = self._statuses.get(tid)
-            if entry is not None and entry[0] == number:
-                self._note_query(tid, entry, source, at)
-                body = _STATE + data[_TERMINAL_AND_NONCE] + now_ms.to_bytes(8) + entry[1]
-                return body + hmac.digest(key.secret, body, _ALGORITHM)[:MAC_BYTES]
-        self._put_aside(data, source, at, key)
+        if (
+            head not in _HEADS
+            or not -MOST_OFF_MS <= ms - now_ms <= MOST_OFF_MS
+            or (self._barred and self._is_barred(key, source, at))
+        ):
+            self._drop_unread(head, ms - now_ms)
+        elif key is None:
+            self._put_aside(Aside(data, source, at))
+        elif self._proved(key, data, mac, source, at):
+            entry = self._statuses.get(tid) if head == _QUERY and zeros == _ZEROS else None
+            if entry is None or entry[0] != number:
+                self._read(data, source, at, key)
+                return None
+            if self._journal.room > 1:
+                self._note(tid, entry, source, at)
+            self.counts.answered += 1
+            body = _STATE + data[4:16] + now_ms.to_bytes(8) + entry[1]
+            return body + hmac.digest(key.secret, body, _ALGORITHM)[:MAC_BYTES]
         return None
 
     def drop(self, cause: Cause) -> None:
         """Count a datagram that gets no answer."""
         self.counts.dropped[cause] += 1
 
-    def _screened(
-        self, head: bytes, off_ms: int, key: Key | None, source: Source, at: float
-    ) -> Cause | None:
+    def _drop_unread(self, head: bytes, off_ms: int) -> None:
         if head not in _HEADS:
-            return Cause.FORM
-        if not -MOST_OFF_MS <= off_ms <= MOST_OFF_MS:
-            return Cause.TIME
-        if self._networks.barred and self._is_barred(key, source, at):
-            return Cause.NETWORK
-        return None
+            self.drop(Cause.FORM)
+        elif -MOST_OFF_MS <= off_ms <= MOST_OFF_MS:
+            self.drop(Cause.NETWORK)
+        else:
+            self.drop(Cause.TIME)
 
-    def _proved(self, key: Key, data: bytes, mac: bytes, source: Source, at: float) -> Cause | None:
-        own = hmac.digest(key.secret, data[_BODY], _ALGORITHM)
+    def _proved(self, key: Key, data: bytes, mac: bytes, source: Source, at: float) -> bool:
+        """Say whether the MAC is the terminal's, and it keeps its pace; else count it."""
+        own = hmac.digest(key.secret, data[:112], _ALGORITHM)
         if not hmac.compare_digest(own[:MAC_BYTES], mac):
             self._networks.charge(address=source[0], at=at)
-            return Cause.MAC
+            self.drop(Cause.MAC)
+            return False
         key.address = source[0]
-        every_s, burst_s = self._pace
         due_at = key.due_at if key.due_at > at else at  # noqa: FURB136  (max() takes longer)
-        if due_at - at > burst_s:
-            return Cause.PACE
-        key.due_at = due_at + every_s
-        return None
+        if due_at - at > self._burst_s:
+            self.drop(Cause.PACE)
+            return False
+        key.due_at = due_at + self._every_s
+        return True
 
-    def _note_query(self, field: bytes, entry: Entry, source: Source, at: float) -> None:
-        self.counts.answered += 1
-        if self._journal.room > 1:
-            self._journal.note_query(field=field, state=entry[1][0], source=source, at=at)
+    def _note(self, field: bytes, entry: Entry, source: Source, at: float) -> None:
+        self.counts.noted += 1
+        self._journal.note_query(field=field, state=entry[1][0], source=source, at=at)
+
+    def _read(self, data: bytes, source: Source, at: float, key: Key) -> None:
+        """Set aside what is well-formed to the last byte."""
+        try:
+            datagram = Datagram.decode(data, key.secret)
+        except Malformed:
+            self.drop(Cause.FORM)
+            return
+        if datagram.kind is DatagramKind.REGISTER:
+            key.due_at += (REGISTER_COSTS - 1) * self._every_s
+        self._put_aside(Asked(datagram, key, source, at))
+
+    def _put_aside(self, aside: Aside | Asked) -> None:
+        if self._set_aside(aside):
+            self.counts.aside += 1
         else:
-            self._journal.left_out += 2
-
-    def _put_aside(self, data: bytes, source: Source, at: float, key: Key | None) -> None:
-        """Set aside what comes from a terminal we do not know, or is well-formed throughout."""
-        aside: Aside | Asked = Aside(data, source, at)
-        if key is not None:
-            try:
-                datagram = Datagram.decode(data, key.secret)
-            except Malformed:
-                self.drop(Cause.FORM)
-                return
-            if datagram.kind is DatagramKind.REGISTER:
-                key.due_at += (REGISTER_COSTS - 1) * self._pace.every_s
-            aside = Asked(datagram, key, source, at)
-        if not self._set_aside(aside):
             self.drop(Cause.BUSY)
 
     def _is_barred(self, key: Key | None, source: Source, at: float) -> bool:
-        """Who proved itself from this address is heard, whoever else sends from there."""
+        """Who proved himself from this address is heard, whoever else sends from there."""
         if key is not None and key.address == source[0]:
             return False
         return self._networks.is_barred(address=source[0], at=at)

@@ -12,6 +12,7 @@ from merchants.models import NotificationProcess, ResultNotification
 _COUNTED = {
     "received": "Datagrams received",
     "answered": "Datagrams answered",
+    "overflowed": "Datagrams the system dropped before they could be received",
     "results": "RESULT datagrams sent, repetitions included",
     "left_out": "Datagrams of queries left out of the log",
 }

@@ -33,7 +33,10 @@ import django
 
 from tests.benchmarks import conditions
 
-BENCHMARKS = ("a1", "a3", "a5", "a6", "b1", "b3", "d1", "d2", "d4", "d5", "d6")
+BENCHMARKS = (
+    *("a1", "a3", "a5", "a6", "b1", "b3", "c1", "c1b"),
+    *("d1", "d2", "d4", "d5", "d6"),
+)
 ROUNDS, ROUNDS_SHORT = 5, 1
 
 

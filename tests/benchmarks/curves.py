@@ -1,4 +1,4 @@
-"""``./paydesk bench curves``: posting rate by joined size and by table size, list size by share.
+"""``./paydesk bench curves``: posting rates, list sizes, status queries by open T-IDs.
 
 As Markdown tables.
 """
@@ -8,7 +8,7 @@ import sys
 
 from issuers.wire import skips
 from settlement.services import ledger
-from tests.benchmarks import files, numbers
+from tests.benchmarks import files, notified, numbers
 from tests.benchmarks.books import Books
 from tests.benchmarks.contract import alternate
 from tests.benchmarks.past import fill
@@ -18,6 +18,8 @@ _JOINED = (100, 1_000, 10_000, 100_000)
 _PAYMENTS = (100_000, 500_000, 1_000_000, 2_000_000, 5_000_000)
 _SHARES = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5)
 _SHORT_JOINED, _SHORT_PAYMENTS = (20, 40), (400, 800)
+_TIDS, _TIDS_SHORT = (10_000, 100_000, 1_000_000), (100, 200)
+_QUERIES, _QUERIES_SHORT = 100_000, 500
 _TILLS, _CARDS, _IN_POSTING = 20, 5_000, 10_000
 _TRANSFERS = 200
 _MOST_UPLOADED = 1_000  # records in one batch; more of them come as more batches of each reader
@@ -26,10 +28,12 @@ _MOST_UPLOADED = 1_000  # records in one batch; more of them come as more batche
 def run(*, rounds, short, most=None):
     """Yield each table as soon as it is measured; ``most``: the largest size, in payments.
 
-    The size of the lists comes first, then the rate by table size, then that by joined size, at
-    the largest table.
+    The size of the lists comes first, then queries by open T-IDs, then the rate by table size, then
+    that by joined size, at the largest table.
     """
     yield lists(cards=numbers.CARDS_SHORT if short else numbers.CARDS) + "\n"
+    tids, queries = (_TIDS_SHORT, _QUERIES_SHORT) if short else (_TIDS, _QUERIES)
+    yield notified.curve(sizes=tids, rounds=rounds, queries=queries) + "\n"
     joined, sizes = (_SHORT_JOINED, _SHORT_PAYMENTS) if short else (_JOINED, _PAYMENTS)
     sizes = [size for size in sizes if size <= (most or sizes[-1])]
     cards, posting = (40, 20) if short else (_CARDS, _IN_POSTING)

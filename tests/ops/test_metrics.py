@@ -71,7 +71,7 @@ class TestGauges:
             till.upload(card.sale(till, amount))
         batches.post_waiting(limit=20, at=noon)
 
-        with django_assert_max_num_queries(14):
+        with django_assert_max_num_queries(16):
             told(client)
 
 

@@ -14,10 +14,9 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from merchants.models import NotificationProcess
-from merchants.rns import serving
 from merchants.rns.server import Server
 from tests.journeys.waiting import eventually
-from tests.rns import payments
+from tests.rns import payments, zygote
 
 
 @contextmanager
@@ -91,10 +90,13 @@ def as_the_portal_does(*, port):
         yield served
 
 
+_FORKING = multiprocessing.get_context("forkserver")
+_FORKING.set_forkserver_preload(["tests.rns.zygote"])
+
+
 def _forked(port):
-    connections.close_all()  # each process opens its own
-    forking = multiprocessing.get_context("fork")
-    child = forking.Process(target=_serve, args=(port,))
+    told = (port, connection.settings_dict["NAME"], str(settings.DATA_DIR))
+    child = _FORKING.Process(target=zygote.serve, args=told)
     child.start()
 
     def wait(timeout):
@@ -102,10 +104,6 @@ def _forked(port):
         return child.exitcode
 
     return Process(child.pid, wait)
-
-
-def _serve(port):
-    serving.serve(host="127.0.0.1", port=port, statuses=payments.statuses)
 
 
 @contextmanager

@@ -149,6 +149,15 @@ def next_of(terminal, tid):
     return told
 
 
+def acknowledged(terminal, tids):
+    """Acknowledge every result until one of each T-ID came; return all that came."""
+    told = []
+    while {each.tid for each in told} != set(tids):
+        told.append(terminal.result())
+        terminal.acknowledge(told[-1])
+    return told
+
+
 def emptied(sock, within_s=0.05):
     """Take all that has come to ``sock``, or comes within a while; say how many there were."""
     return len(_taken(sock, within_s))
