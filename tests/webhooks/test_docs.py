@@ -39,5 +39,5 @@ def test_it_refuses_the_rest(verify, broken):
     headers |= {"webhook-id": "evt_2"} if broken == "id" else {}
     body = BODY + b" " if broken == "body" else BODY
 
-    with pytest.raises(ValueError, match="too old|not signed"):
+    with pytest.raises(ValueError, match=r"too old|not signed"):
         verify(wire.new_secret() if broken == "key" else secret, headers, body)
