@@ -31,12 +31,3 @@ def test_added_tested_and_delivered(window, scene: Scene) -> None:
 
     expect(page.get_by_text("taken", exact=True)).to_be_visible()
     expect(page.get_by_role("main").get_by_text("Delivered").first).to_be_visible()
-
-
-def test_a_target_inside_is_refused_where_it_is_typed(window, scene: Scene) -> None:
-    page = window("merchant owner").go(f"/merchant/{scene.shop}/webhooks/new")
-    page.get_by_label("Address").fill("https://10.0.0.1/hook")
-
-    page.get_by_role("button", name="Add the webhook").click()
-
-    expect(page.get_by_role("alert")).to_contain_text("not public")
