@@ -3,8 +3,8 @@
 import os
 from collections.abc import Mapping
 
+from config.stack import certificate, postgres, valkey
 from config.stack import places as folders
-from config.stack import postgres, valkey
 from config.stack.places import CHECKOUT, Places
 from config.stack.program import Program
 
@@ -54,7 +54,7 @@ def echo(places: Places, *, port: int) -> dict[str, str]:
     named = {
         "PAYDESK_WEBHOOK_ALLOW": place,
         "PAYDESK_WEBHOOK_ECHO": f"https://{place}/echo",
-        "PAYDESK_WEBHOOK_TRUST": str(places.echo / "webhook-echo.pem"),
+        "PAYDESK_WEBHOOK_TRUST": str(places.echo / certificate.FILE),
     }
     return {name: os.environ.get(name, value) for name, value in named.items()}
 

@@ -8,9 +8,10 @@ import socket
 import sys
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from config.stack import environment, health, owner, programs
+from config.stack import certificate, environment, health, owner, programs
 from config.stack import places as folders
 from config.stack.places import CannotStart, Places
 from config.stack.program import last_lines
@@ -131,6 +132,8 @@ async def _start(
     expected = [*programs.PARTS, *([programs.SIMULATED] if options.simulate else [])]
     parts = {"PAYDESK_PARTS": ",".join(expected)}
     variables = {**parts, **environment.base(places), **addresses}
+    if _is_demo(addresses):
+        certificate.ready(folder=places.echo, names=certificate.HERE, at=datetime.now(UTC))
     say(f"Paydesk keeps its data in {places.data} and its logs in {places.logs}.")
     for server in environment.embedded_servers(places):
         await supervisor.start(server)
@@ -155,7 +158,6 @@ def _steps(variables: Mapping[str, str]) -> list[tuple[str, tuple[str, ...]]]:
     steps: list[tuple[str, tuple[str, ...]]] = [("migrate", ("migrate", "--no-input"))]
     if variables["PAYDESK_DEMO"] == "1":
         steps.append(("seed_demo", ("seed_demo",)))
-        steps.append(("webhook_echo", ("webhook_echo", "--prepare")))
     return steps
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, FilePayload, StorageState, sync_playwright
 
+from config.stack.environment import ECHO_OFFSET
 from config.stack.parts import find_chromium
 from tests.browser import axe
 from tests.browser.window import Window
@@ -111,7 +112,9 @@ def scene(portal: Portal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="session")
 def eventful(scene: Scene) -> None:
-    """Lists are looked at with rows in them: sold, blocked, issued, invited."""
+    """Lists are looked at with rows in them: sold, sent by webhook, blocked, issued, invited."""
+    echo = f"https://127.0.0.1:{scene.street.portal.port + ECHO_OFFSET}/echo"
+    scene.street.portal.manage("webhook_add", "--merchant", scene.shop, "--url", echo)
     for amount in (3_300, 4_400):
         scene.sell(amount)
     listed = str(scene.street.card(scene.handset.customer)["card"])

@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 import pytest
 
+from config.stack.environment import ECHO_OFFSET
 from config.stack.program import birth
 from tests.journeys.waiting import eventually
 
@@ -176,7 +177,7 @@ def free_port() -> int:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port: int = probe.getsockname()[1]
-        if port < 65_000 and all(_is_free(port + offset) for offset in (0, 1, 2, 5)):
+        if port < 65_000 and all(_is_free(port + offset) for offset in (0, 1, 2, ECHO_OFFSET)):
             return port
 
 

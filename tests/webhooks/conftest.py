@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from config import events
 from config.audit import SYSTEM
+from config.stack import certificate
 from merchants.devices.webhooks import Receiver
 from merchants.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from merchants.services.webhooks import certificate, endpoints, runner
+from merchants.services.webhooks import endpoints, runner
 from tests.factories.merchants import MerchantFactory
 
 
@@ -21,7 +22,7 @@ from tests.factories.merchants import MerchantFactory
 def pem(tmp_path_factory):
     """A certificate for this machine with its key, made for this run."""
     return certificate.write(
-        folder=tmp_path_factory.mktemp("tls"), names=["127.0.0.1", "localhost"], at=timezone.now()
+        folder=tmp_path_factory.mktemp("tls"), names=certificate.HERE, at=timezone.now()
     )
 
 

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from config import checks
 from config.audit import SYSTEM
+from config.stack import certificate
 from merchants.devices.webhooks import Receiver
-from merchants.services.webhooks import certificate, endpoints
+from merchants.services.webhooks import endpoints
 from merchants.wire import webhooks as wire
 
 SECRET = wire.new_secret()

@@ -187,6 +187,16 @@ class TestLeases:
 
         assert parcel.webhook_id == f"evt_{other.reference}_1"
 
+    def test_a_secret_that_cannot_be_opened_stops_nobody_else(self, waiting, serve):
+        damaged = WebhookEndpoint.objects.get()
+        other = MerchantFactory()
+        hook(other, serve())
+        happen(other)
+        spool.write_due(at=timezone.now())
+        damaged.secrets.update(sealed=b"damaged")
+
+        assert {parcel.endpoint for parcel in claim()} == {other.webhooks.get().pk}
+
     def test_claims_at_once_take_each_row_once(self, waiting):
         found, barrier = [], threading.Barrier(4)
 

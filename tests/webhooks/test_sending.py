@@ -10,8 +10,9 @@ from contextlib import contextmanager, suppress
 import pytest
 from django.utils import timezone
 
+from config.stack import certificate
 from merchants.rules import targets
-from merchants.services.webhooks import certificate, sending
+from merchants.services.webhooks import sending
 from merchants.services.webhooks.leases import Parcel
 from merchants.wire import webhooks as wire
 

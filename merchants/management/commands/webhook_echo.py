@@ -8,20 +8,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
 
+from config.stack import certificate
 from merchants.devices.webhooks import Message, Receiver
-from merchants.services.webhooks import certificate, endpoints
+from merchants.services.webhooks import endpoints
 
 
 class Command(BaseCommand):
     help = "Take webhooks on this machine, verify them and show what came (the demo only)."
     requires_system_checks: list[str] = []
-
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--prepare", action="store_true", help="only make its certificate")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not (settings.DEMO and settings.WEBHOOK_ECHO and settings.WEBHOOK_TRUST):
@@ -29,11 +27,9 @@ class Command(BaseCommand):
         address = urlsplit(settings.WEBHOOK_ECHO)
         pem = certificate.ready(
             folder=Path(settings.WEBHOOK_TRUST).parent,
-            names=["127.0.0.1", "localhost"],
+            names=certificate.HERE,
             at=timezone.now(),
         )
-        if options["prepare"]:
-            return
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(pem)
         origin = f"{address.scheme}://{address.netloc}"

@@ -4,11 +4,13 @@ Each endpoint has a few places at a time, one that fails a single one: a slow re
 one with thousands of messages waiting, takes nobody else's place.
 """
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from cryptography.exceptions import InvalidTag
 from django.conf import settings
 from django.db import connection, transaction
 
@@ -21,6 +23,8 @@ PLACES: Final = 4
 PLACES_FAILING: Final = 1
 GONE: Final = 410  # Standard Webhooks: the receiver wants no more of them
 _State = WebhookDelivery.State
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +76,8 @@ def claim(*, limit: int, busy: Mapping[int, int], at: datetime) -> list[Parcel]:
         rows: list[tuple[int, datetime, int, int, int, str, str, str]] = cursor.fetchall()
     if not rows:
         return []
-    secrets: dict[int, list[str]] = {}
-    for secret in endpoints.live_secrets(endpoints={row[2] for row in rows}, at=at):
-        secrets.setdefault(secret.endpoint_id, []).append(endpoints.opened(secret=secret))
-    return [Parcel(*row, tuple(secrets[row[2]])) for row in rows]
+    secrets = _secrets({row[2] for row in rows}, at)
+    return [Parcel(*row, tuple(secrets[row[2]])) for row in rows if row[2] in secrets]
 
 
 def settle(*, outcomes: Sequence[Outcome], at: datetime, draws: Sequence[float]) -> None:
@@ -92,6 +94,17 @@ def settle(*, outcomes: Sequence[Outcome], at: datetime, draws: Sequence[float])
         decided = _decide(outcomes, at, draws)
         failing = _note_health([o for o in outcomes if o.parcel.delivery in decided], at)
     _pause_hopeless(outcomes, failing, at)
+
+
+def _secrets(keys: Collection[int], at: datetime) -> dict[int, list[str]]:
+    """Return the secrets by endpoint; one removed just now, or damaged, stops nobody else."""
+    found: dict[int, list[str]] = {}
+    for secret in endpoints.live_secrets(endpoints=keys, at=at):
+        try:
+            found.setdefault(secret.endpoint_id, []).append(endpoints.opened(secret=secret))
+        except (InvalidTag, KeyError):
+            logger.exception("the secret %s cannot be opened", secret)
+    return {key: opened for key, opened in found.items() if opened}
 
 
 def _decide(outcomes: Sequence[Outcome], at: datetime, draws: Sequence[float]) -> set[int]:

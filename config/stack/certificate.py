@@ -14,10 +14,14 @@ from cryptography.x509.oid import NameOID
 
 LIFE: Final = timedelta(days=365)
 FILE: Final = "webhook-echo.pem"
+HERE: Final = ("127.0.0.1", "localhost")
 
 
 def ready(*, folder: Path, names: Sequence[str], at: datetime) -> Path:
-    """Return the file of :func:`write`, made now unless one is there that is good for a month."""
+    """This function will give the file of :func:`write`, made now unless a good one is there.
+
+    Good is one that lasts for another month.
+    """
     file = folder / FILE
     if file.exists():
         made = x509.load_pem_x509_certificate(file.read_bytes())
@@ -27,7 +31,10 @@ def ready(*, folder: Path, names: Sequence[str], at: datetime) -> Path:
 
 
 def write(*, folder: Path, names: Sequence[str], at: datetime) -> Path:
-    """Write a fresh self-signed certificate for ``names`` with its key into one PEM file."""
+    """This function will write a fresh self-signed certificate and its key into one PEM file.
+
+    :param names: host names and addresses it is for.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Paydesk echo receiver")])
     made = (
