@@ -1,4 +1,4 @@
-"""The parts of ``./paydesk test``: what each runs and how long it may take."""
+"""The parts of ``./paydesk test``: what each runs, beside what, and how long it may take."""
 
 import os
 import shutil
@@ -18,6 +18,7 @@ FOLDERS = {
     "chaos": ("tests/chaos",),
     "seeds": ("tests/seeds",),
 }
+WAITING = frozenset({"journeys", "browser", "chaos"})
 OWN_FOLDERS = tuple(folder for folders in FOLDERS.values() for folder in folders)
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -33,7 +34,10 @@ DEPLOYED = {
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One line of the table. A part with a ``report`` runs pytest and tells counts by JUnit XML."""
+    """One line of the table. A part with a ``report`` runs pytest and tells counts by JUnit XML.
+
+    A part that mostly ``waits``, for processes, runs beside those that keep the processors busy.
+    """
 
     name: str
     commands: tuple[tuple[str, ...], ...]
@@ -41,11 +45,12 @@ class Part:
     environment: Mapping[str, str] = field(default_factory=dict)
     report: Path | None = None
     none_may_be_skipped: bool = False
+    waits: bool = False
     absent: str = ""
 
 
 def table(*, reports: Path, pytest_words: Sequence[str] = ()) -> list[Part]:
-    """This function will list all parts in the order in which they run.
+    """This function will list all parts; those that wait, and the others, run in this order.
 
     :param reports: the folder for JUnit XML.
     :param pytest_words: a person's own pytest options and paths; a path replaces a part's own.
@@ -127,6 +132,7 @@ def _suite(
         commands=((PYTHON, "-m", "pytest", *paths, f"--junitxml={report}", *options),),
         may_take_s=may_take_s,
         report=report,
+        waits=name in WAITING,
     )
 
 
@@ -140,6 +146,7 @@ def _browser(options: Sequence[str], reports: Path) -> Part:
         environment={"DJANGO_ALLOW_ASYNC_UNSAFE": "1", "PAYDESK_CHROMIUM": chromium or ""},
         report=report,
         none_may_be_skipped=True,
+        waits=True,
         absent=""
         if chromium
         else "NO CHROMIUM HERE, SO THE BROWSER TESTS DO NOT RUN "
