@@ -93,7 +93,7 @@ def _pytest(reports: Path, words: Sequence[str]) -> list[Part]:
             paths=["tests", *(f"--ignore={folder}" for folder in OWN_FOLDERS)],
             options=["-n", "2", *options],
             reports=reports,
-            may_take_s=240,
+            may_take_s=400,
         ),
         _suite(
             "journeys",
@@ -102,7 +102,7 @@ def _pytest(reports: Path, words: Sequence[str]) -> list[Part]:
             reports=reports,
             may_take_s=300,
         ),
-        _suite("chaos", paths=FOLDERS["chaos"], options=options, reports=reports, may_take_s=240),
+        _suite("chaos", paths=FOLDERS["chaos"], options=options, reports=reports, may_take_s=300),
         _suite("seeds", paths=FOLDERS["seeds"], options=options, reports=reports, may_take_s=240),
         _browser(options, reports),
     ]
