@@ -10,9 +10,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from config.stack import environment, health, programs
+from config.stack import environment, health, manage, programs
 from config.stack import places as folders
-from config.stack.commands import Commands
 from config.stack.places import CHECKOUT, CannotStart, Places
 from config.stack.supervisor import Patience, Supervisor
 
@@ -91,7 +90,7 @@ async def _run(places: Places, words: Sequence[str]) -> int:
     async with Supervisor(say=_say, patience=PATIENCE) as supervisor:
         await _start(supervisor, places, variables, port)
         argv = (sys.executable, "-m", "tests.chaos", *words)
-        return await Commands().run(argv, variables)
+        return await manage.command(argv, variables)
 
 
 async def _start(

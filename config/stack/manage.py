@@ -39,7 +39,7 @@ async def _serve(places: Places, words: Sequence[str], variables: Mapping[str, s
     async with Supervisor(say=_say) as supervisor:
         for server in environment.embedded_servers(places):
             await supervisor.start(server)
-        status = await Commands().run((programs.PYTHON, programs.MANAGE, *words), variables)
+        status = await command((programs.PYTHON, programs.MANAGE, *words), variables)
         async with owner.guests_gone(places):
             await supervisor.stop()
         return status
@@ -52,7 +52,15 @@ async def _borrow(places: Places, words: Sequence[str], held: owner.Running) -> 
             raise CannotStart(f"The servers of {held.command} (process {held.pid}) do not answer.")
         await asyncio.sleep(0.05)
     variables = {**environment.base(places), **held.environment}
-    return await Commands().run((programs.PYTHON, programs.MANAGE, *words), variables)
+    return await command((programs.PYTHON, programs.MANAGE, *words), variables)
+
+
+async def command(argv: Sequence[str], variables: Mapping[str, str]) -> int:
+    """This function will run a program at this terminal and return its exit status.
+
+    Ctrl-C reaches the program itself; a SIGTERM to us is handed on.
+    """
+    return await Commands().run(argv, variables)
 
 
 def _say(line: str) -> None:
