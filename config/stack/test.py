@@ -46,10 +46,10 @@ def run(words: Sequence[str]) -> int:
     :raises CannotStart: if a part is unknown or the servers do not start.
     """
     options, pytest_words = _parser().parse_known_args(words)
-    paths = [word for word in options.part if Path(word.partition("::")[0]).exists()]
+    paths = [word for word in options.part if parts.is_path(word)]
     options.part = [word for word in options.part if word not in paths]
     pytest_words = [*paths, *pytest_words]
-    whole = not any(Path(word.partition("::")[0]).exists() for word in pytest_words)
+    whole = not any(map(parts.is_path, pytest_words))
     folder = Path(tempfile.mkdtemp(prefix="paydesk-test-"))
     folder.chmod(0o711)  # PostgreSQL's account may be another
     try:
