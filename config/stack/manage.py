@@ -1,15 +1,14 @@
 """``./paydesk manage …``: a management command beside the running portal, or without it."""
 
 import asyncio
-import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
 
 from config.stack import environment, owner, programs
 from config.stack import places as folders
+from config.stack.commands import Commands
 from config.stack.places import CannotStart, Places
-from config.stack.program import birth
 from config.stack.supervisor import Supervisor
 
 SERVERS_WITHIN_S = 60
@@ -57,27 +56,12 @@ async def _borrow(places: Places, words: Sequence[str], held: owner.Running) -> 
     return await command((programs.PYTHON, programs.MANAGE, *words), variables)
 
 
-async def command(
-    argv: Sequence[str], variables: Mapping[str, str], *, interrupted: asyncio.Event | None = None
-) -> int:
+async def command(argv: Sequence[str], variables: Mapping[str, str]) -> int:
     """This function will run a program at this terminal and return its exit status.
 
-    Ctrl-C reaches the program itself; a SIGTERM to us is handed on. Either sets ``interrupted``.
+    Ctrl-C reaches the program itself; a SIGTERM to us is handed on.
     """
-    asked_to_stop = interrupted or asyncio.Event()
-    process = await asyncio.create_subprocess_exec(
-        *argv, env=dict(variables), preexec_fn=birth(parting_signal=signal.SIGTERM)
-    )
-
-    def hand_on() -> None:
-        asked_to_stop.set()
-        process.terminate()
-
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, asked_to_stop.set)
-    loop.add_signal_handler(signal.SIGTERM, hand_on)
-    status = await process.wait()
-    return 128 - status if status < 0 else status
+    return await Commands().run(argv, variables)
 
 
 def _say(line: str) -> None:

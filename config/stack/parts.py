@@ -1,4 +1,4 @@
-"""The parts of ``./paydesk test``: what each runs and how long it may take."""
+"""The parts of ``./paydesk test``: what each runs, beside what, and how long it may take."""
 
 import os
 import shutil
@@ -18,6 +18,7 @@ FOLDERS = {
     "chaos": ("tests/chaos",),
     "seeds": ("tests/seeds",),
 }
+WAITING = frozenset({"journeys", "browser", "chaos"})
 OWN_FOLDERS = tuple(folder for folders in FOLDERS.values() for folder in folders)
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -33,7 +34,10 @@ DEPLOYED = {
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One line of the table. A part with a ``report`` runs pytest and tells counts by JUnit XML."""
+    """One line of the table. A part with a ``report`` runs pytest and tells counts by JUnit XML.
+
+    A part that mostly ``waits``, for processes, runs beside those that keep the processors busy.
+    """
 
     name: str
     commands: tuple[tuple[str, ...], ...]
@@ -41,11 +45,12 @@ class Part:
     environment: Mapping[str, str] = field(default_factory=dict)
     report: Path | None = None
     none_may_be_skipped: bool = False
+    waits: bool = False
     absent: str = ""
 
 
 def table(*, reports: Path, pytest_words: Sequence[str] = ()) -> list[Part]:
-    """This function will list all parts in the order in which they run.
+    """This function will list all parts; those that wait, and the others, run in this order.
 
     :param reports: the folder for JUnit XML.
     :param pytest_words: a person's own pytest options and paths; a path replaces a part's own.
@@ -80,7 +85,7 @@ def _static() -> list[Part]:
 
 
 def _pytest(reports: Path, words: Sequence[str]) -> list[Part]:
-    named = [word for word in words if Path(word.partition("::")[0]).exists()]
+    named = [word for word in words if is_path(word)]
     options = [word for word in words if word not in named]
     parts = [
         _suite(
@@ -88,7 +93,7 @@ def _pytest(reports: Path, words: Sequence[str]) -> list[Part]:
             paths=["tests", *(f"--ignore={folder}" for folder in OWN_FOLDERS)],
             options=["-n", "2", *options],
             reports=reports,
-            may_take_s=240,
+            may_take_s=400,
         ),
         _suite(
             "journeys",
@@ -97,7 +102,7 @@ def _pytest(reports: Path, words: Sequence[str]) -> list[Part]:
             reports=reports,
             may_take_s=300,
         ),
-        _suite("chaos", paths=FOLDERS["chaos"], options=options, reports=reports, may_take_s=240),
+        _suite("chaos", paths=FOLDERS["chaos"], options=options, reports=reports, may_take_s=300),
         _suite("seeds", paths=FOLDERS["seeds"], options=options, reports=reports, may_take_s=240),
         _browser(options, reports),
     ]
@@ -108,6 +113,11 @@ def _pytest(reports: Path, words: Sequence[str]) -> list[Part]:
         for part in parts
         if (paths := [path for path in named if _suite_of(path) == part.name])
     ]
+
+
+def is_path(word: str) -> bool:
+    """This function will say whether a word names tests by their file or folder."""
+    return os.path.exists(word.partition("::")[0])  # noqa: PTH110  Path refuses a long expression
 
 
 def _suite_of(path: str) -> str:
@@ -127,6 +137,7 @@ def _suite(
         commands=((PYTHON, "-m", "pytest", *paths, f"--junitxml={report}", *options),),
         may_take_s=may_take_s,
         report=report,
+        waits=name in WAITING,
     )
 
 
@@ -140,6 +151,7 @@ def _browser(options: Sequence[str], reports: Path) -> Part:
         environment={"DJANGO_ALLOW_ASYNC_UNSAFE": "1", "PAYDESK_CHROMIUM": chromium or ""},
         report=report,
         none_may_be_skipped=True,
+        waits=True,
         absent=""
         if chromium
         else "NO CHROMIUM HERE, SO THE BROWSER TESTS DO NOT RUN "

@@ -43,7 +43,7 @@ def elsewhere(settings, tmp_path):
         with _server() as server:
             target = sql.Identifier(name)
             server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(target))
-            server.execute(sql.SQL("CREATE DATABASE {}").format(target))
+            server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(target))
 
     @contextmanager
     def moved():

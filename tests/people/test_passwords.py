@@ -42,8 +42,10 @@ def test_length_counts_and_composition_does_not(person, password, good):
     assert (passwords.faults(password=password, user=person) == []) is good
 
 
-def test_argon2_keeps_it(person):
+def test_argon2_keeps_it(person, settings):
     assert person.password.startswith("argon2$argon2id$")
+    # These tests make it cheap; the portal hashes at Django's own cost.
+    assert settings.PASSWORD_HASHERS == ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 
 
 class TestForgotten:
