@@ -36,6 +36,7 @@ class Evidence(NamedTuple):
 
 class _Read(NamedTuple):
     entry: BatchEntry
+    signed: cose.Sign1 | None  # the envelope, taken apart once
     record: OfflineRecord | None
     digest: bytes
 
@@ -101,14 +102,14 @@ def read_records(content: bytes) -> list[_Read]:
 def read_record(entry: BatchEntry) -> _Read:
     """Return one entry with its record and the SHA-256 of what the card signed."""
     try:
-        payload = cose.parse(entry.record).payload
+        signed = cose.parse(entry.record)
     except WireError:
-        return _Read(entry, None, hashlib.sha256(entry.record).digest())
-    digest = hashlib.sha256(payload).digest()
+        return _Read(entry, None, None, hashlib.sha256(entry.record).digest())
+    digest = hashlib.sha256(signed.payload).digest()
     try:
-        return _Read(entry, OfflineRecord.of_payload(payload), digest)
+        return _Read(entry, signed, OfflineRecord.of_payload(signed.payload), digest)
     except WireError:
-        return _Read(entry, None, digest)
+        return _Read(entry, signed, None, digest)
 
 
 def _evidence(
@@ -168,7 +169,7 @@ def _taken(
     place: int,
     at: int,
 ) -> Taken:
-    entry, record, digest = read
+    entry, signed, record, digest = read
     credential = credentials.get(record.certificate_serial) if record else None
     return Taken(
         batch_id=batch_id,
@@ -181,13 +182,13 @@ def _taken(
         digest=digest,
         card=cards.get(record.card_token) if record else None,
         credential=credential,
-        genuine=credential is not None and _signed_by(credential, entry.record),
+        genuine=signed is not None and credential is not None and _signed_by(credential, signed),
     )
 
 
-def _signed_by(credential: Credential, data: bytes) -> bool:
+def _signed_by(credential: Credential, signed: cose.Sign1) -> bool:
     try:
-        cose.verify(data=data, public_key=credential.public_key)
+        cose.verify_parsed(signed, public_key=credential.public_key)
     except WireError:
         return False
     return True
