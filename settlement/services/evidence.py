@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from config import garbage
+from config import arrays, garbage
 from config.models import Device
 from config.wire import cose
 from config.wire.errors import WireError
@@ -203,7 +203,7 @@ _CARDS = """
 SELECT c.token, c.id, c.last4, c.issuer_id, i.reference, c.account_id, a.reference
   FROM issuers_card c JOIN issuers_issuer i ON i.id = c.issuer_id
   JOIN issuers_account a ON a.id = c.account_id
- WHERE c.token = ANY(%s)
+ WHERE c.token = ANY(%s::bytea[])
 """
 
 
@@ -221,14 +221,14 @@ SELECT c.serial, c.id, c.card_id, c.device_id, c.certificate,
          WHERE first.card_id = c.card_id AND first.device_id = c.device_id
            AND first.public_key = c.public_key)
   FROM issuers_credential c
- WHERE c.serial = ANY(%s) AND c.certificate IS NOT NULL
+ WHERE c.serial = ANY(%s::bytea[]) AND c.certificate IS NOT NULL
 """
 
 
 def _named(statement: str, names: set[bytes]) -> list[tuple[Any, ...]]:
     """Return the rows that bear one of ``names``, as one array: thousands make no long query."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, [list(names)])
+        cursor.execute(statement, [arrays.of_bytes(names)])
         return list(cursor.fetchall())
 
 
