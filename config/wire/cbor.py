@@ -18,6 +18,10 @@ UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)
 FALSE, TRUE = 20, 21  # simple values (RFC 8949 §3.3)
 _WIDE: Final = 24  # from here on, an argument follows its head
 _WIDTHS: Final = {24: 1, 25: 2, 26: 4, 27: 8}
+# The least argument whose shortest form has so many bytes: w, where w / 2 no longer suffice.
+_WIDE_LEAST: Final = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}
+_SMALL: Final = 31  # the bits of a head's first byte that are not the major type
+_BYTES_HEAD, _TEXT_HEAD, _ARRAY_HEAD = (major << 5 for major in (BYTES, TEXT, ARRAY))
 
 
 def head(major: int, argument: int) -> bytes:
@@ -43,8 +47,8 @@ def read_head(data: bytes, at: int) -> tuple[int, int, int]:
     if at >= len(data):
         raise Malformed("CBOR ends early.")
     first = data[at]
-    small = first & 31
-    if small < 24:
+    small = first & _SMALL
+    if small < _WIDE:
         return first >> 5, small, at + 1
     width = _WIDTHS.get(small)
     if width is None:
@@ -53,8 +57,7 @@ def read_head(data: bytes, at: int) -> tuple[int, int, int]:
     if end > len(data):
         raise Malformed("CBOR ends early.")
     argument = int.from_bytes(data[at + 1 : end], "big")
-    # The shortest form: one byte starts at 24, w bytes where w / 2 bytes no longer suffice.
-    if argument < (24 if width == 1 else 1 << 4 * width):
+    if argument < _WIDE_LEAST[small]:
         raise Malformed("A CBOR length or integer is not in its shortest form.")
     return first >> 5, argument, end
 
@@ -136,14 +139,17 @@ def decode(data: bytes) -> Value:
     :raises Malformed: not deterministic, duplicate keys, a type the protocol does not have,
         nested deeper than ``DEPTH_MAX``, cut short or followed by more bytes
     """
-    value, end = _read(data, 0, DEPTH_MAX)
+    try:
+        value, end = _read(data, 0, DEPTH_MAX)
+    except IndexError as error:  # a head was looked for where nothing is
+        raise Malformed("CBOR ends early.") from error
     if end != len(data):
         raise Malformed("Bytes follow the CBOR value.")
     return value
 
 
 def _read(data: bytes, at: int, depth: int) -> tuple[Value, int]:
-    if at < len(data) and data[at] < _WIDE:
+    if data[at] < _WIDE:
         return data[at], at + 1  # most are small unsigned integers: the head is the value
     major, argument, at = read_head(data, at)
     if major == UNSIGNED:
@@ -182,9 +188,45 @@ def _read_array(data: bytes, at: int, count: int, depth: int) -> tuple[list[Valu
 
 
 def _read_map(data: bytes, at: int, count: int, depth: int) -> tuple[dict[int | str, Value], int]:
+    """Read a map whose keys are one byte each, as those of signed objects are.
+
+    Short values are read on the spot: a batch holds thousands, and a call for each takes twice the
+    time. From the first key on that is not so, :func:`_read_entries` goes on.
+    """
     entries: dict[int | str, Value] = {}
-    previous = b""
+    previous, size = -1, len(data)
     for _ in range(count):
+        key, first = data[at], data[at + 1]
+        if not previous < key < _WIDE:
+            return _read_entries(data, at, count, depth, entries)
+        previous = key
+        at += 2
+        if first < _WIDE:
+            entries[key] = first
+        elif _BYTES_HEAD <= first < _ARRAY_HEAD and first & _SMALL < _WIDE:
+            end = at + (first & _SMALL)
+            if end > size:
+                raise Malformed("CBOR ends early.")
+            string = data[at:end]
+            entries[key] = string if first < _TEXT_HEAD else _read_text(string)
+            at = end
+        elif first in _WIDE_LEAST:
+            end = at + _WIDTHS[first]
+            argument = int.from_bytes(data[at:end], "big")
+            if end > size or argument < _WIDE_LEAST[first]:
+                raise Malformed("An integer is cut short or not in its shortest form.")
+            entries[key], at = argument, end
+        else:
+            entries[key], at = _read(data, at - 1, depth)
+    return entries, at
+
+
+def _read_entries(
+    data: bytes, at: int, count: int, depth: int, entries: dict[int | str, Value]
+) -> tuple[dict[int | str, Value], int]:
+    """Read what is left of a map's ``count`` entries into ``entries``, whatever their keys."""
+    previous = encode(next(reversed(entries))) if entries else b""
+    for _ in range(count - len(entries)):
         key, end = _read(data, at, 0)
         if type(key) is not int and type(key) is not str:
             raise Malformed("A map key is an integer or text.")

@@ -68,7 +68,19 @@ def verify(*, data: bytes, public_key: bytes) -> bytes:
     :raises Malformed: the structure is wrong, or ``public_key`` is no key
     :raises BadSignature: it names another key, or signature or its s do not fit
     """
-    kid, payload, signature = parse(data)
+    parsed = parse(data)
+    verify_parsed(parsed, public_key=public_key)
+    return parsed.payload
+
+
+def verify_parsed(parsed: Sign1, *, public_key: bytes) -> None:
+    """
+    Verify what :func:`parse` took apart, for who parsed it to look the key up.
+
+    :raises Malformed: ``public_key`` is no key
+    :raises BadSignature: it names another key, or signature or its s do not fit
+    """
+    kid, payload, signature = parsed
     if kid != keys.kid_of(public_key):
         raise BadSignature("The object names another key.")
     keys.verify_raw(
@@ -77,4 +89,3 @@ def verify(*, data: bytes, public_key: bytes) -> bytes:
         signature=signature,
         low_s=True,
     )
-    return payload

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from config import garbage
+from config import arrays, garbage
 from config.models import Device
 from config.wire import cose
 from config.wire.errors import WireError
@@ -36,6 +36,7 @@ class Evidence(NamedTuple):
 
 class _Read(NamedTuple):
     entry: BatchEntry
+    signed: cose.Sign1 | None  # the envelope, taken apart once
     record: OfflineRecord | None
     digest: bytes
 
@@ -101,14 +102,14 @@ def read_records(content: bytes) -> list[_Read]:
 def read_record(entry: BatchEntry) -> _Read:
     """Return one entry with its record and the SHA-256 of what the card signed."""
     try:
-        payload = cose.parse(entry.record).payload
+        signed = cose.parse(entry.record)
     except WireError:
-        return _Read(entry, None, hashlib.sha256(entry.record).digest())
-    digest = hashlib.sha256(payload).digest()
+        return _Read(entry, None, None, hashlib.sha256(entry.record).digest())
+    digest = hashlib.sha256(signed.payload).digest()
     try:
-        return _Read(entry, OfflineRecord.of_payload(payload), digest)
+        return _Read(entry, signed, OfflineRecord.of_payload(signed.payload), digest)
     except WireError:
-        return _Read(entry, None, digest)
+        return _Read(entry, signed, None, digest)
 
 
 def _evidence(
@@ -168,7 +169,7 @@ def _taken(
     place: int,
     at: int,
 ) -> Taken:
-    entry, record, digest = read
+    entry, signed, record, digest = read
     credential = credentials.get(record.certificate_serial) if record else None
     return Taken(
         batch_id=batch_id,
@@ -181,13 +182,13 @@ def _taken(
         digest=digest,
         card=cards.get(record.card_token) if record else None,
         credential=credential,
-        genuine=credential is not None and _signed_by(credential, entry.record),
+        genuine=signed is not None and credential is not None and _signed_by(credential, signed),
     )
 
 
-def _signed_by(credential: Credential, data: bytes) -> bool:
+def _signed_by(credential: Credential, signed: cose.Sign1) -> bool:
     try:
-        cose.verify(data=data, public_key=credential.public_key)
+        cose.verify_parsed(signed, public_key=credential.public_key)
     except WireError:
         return False
     return True
@@ -202,7 +203,7 @@ _CARDS = """
 SELECT c.token, c.id, c.last4, c.issuer_id, i.reference, c.account_id, a.reference
   FROM issuers_card c JOIN issuers_issuer i ON i.id = c.issuer_id
   JOIN issuers_account a ON a.id = c.account_id
- WHERE c.token = ANY(%s)
+ WHERE c.token = ANY(%s::bytea[])
 """
 
 
@@ -220,14 +221,14 @@ SELECT c.serial, c.id, c.card_id, c.device_id, c.certificate,
          WHERE first.card_id = c.card_id AND first.device_id = c.device_id
            AND first.public_key = c.public_key)
   FROM issuers_credential c
- WHERE c.serial = ANY(%s) AND c.certificate IS NOT NULL
+ WHERE c.serial = ANY(%s::bytea[]) AND c.certificate IS NOT NULL
 """
 
 
 def _named(statement: str, names: set[bytes]) -> list[tuple[Any, ...]]:
     """Return the rows that bear one of ``names``, as one array: thousands make no long query."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, [list(names)])
+        cursor.execute(statement, [arrays.of_bytes(names)])
         return list(cursor.fetchall())
 
 

@@ -6,17 +6,18 @@ from time import perf_counter
 from typing import NamedTuple
 
 from config.models import Event
-from settlement.models import AtcSeen, Batch, BatchRecord, Payment, Transfer
+from settlement.models import AtcSeen, Batch, BatchRecord, ExceptionItem, Payment, Transfer
 from settlement.services import evidence, posting
 from tests.benchmarks import past, people
 
-_TAPPED_WITHIN_S = 20_000
+_OPENING = people.START - timedelta(hours=23)  # of the readers: the first tap comes after it
 _COUNTED = {
     "payments": Payment,
     "atcs": AtcSeen,
     "records": BatchRecord,
     "transfers": Transfer,
     "events": Event,
+    "exceptions": ExceptionItem,
 }
 
 
@@ -56,10 +57,16 @@ class Books:
         }
 
     def sale(self, till):
-        """Return a sale at ``till``, signed by the next card in turn."""
+        """
+        Return a sale at ``till``, signed by the next card in turn.
+
+        Time goes on with the sales, a second for one of every reader: a sale older than its
+        reader's last batch would be doubted, and an exception opened for it.
+        """
         self._turn += 1
-        at = people.START - timedelta(seconds=_TAPPED_WITHIN_S - self._turn % _TAPPED_WITHIN_S)
-        return self.cards[self._turn % len(self.cards)].sale(till, 1000, at=at)
+        till.now = _OPENING + timedelta(seconds=self._turn // len(self.tills))
+        assert till.now < people.START, "more sales than fit into the day before the posting"
+        return self.cards[self._turn % len(self.cards)].sale(till, 1000)
 
     def upload(self, *, uploads=1):
         """Upload so many batches of every reader; return the ids of all that wait."""
@@ -93,8 +100,9 @@ def counts():
 def not_grown(before, *, records, batches):
     """Return what did not grow since ``before`` as posting so many good sales must make it."""
     now = counts()
+    wanted = dict.fromkeys(before, records) | {"events": records + batches, "exceptions": 0}
     return [
-        f"{name}: {now[name] - count} new rows, not {wanted}"
+        f"{name}: {now[name] - count} new rows, not {wanted[name]}"
         for name, count in before.items()
-        if now[name] - count != (wanted := records + (batches if name == "events" else 0))
+        if now[name] - count != wanted[name]
     ]

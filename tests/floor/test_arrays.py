@@ -26,6 +26,14 @@ def test_columns_stand_beside_each_other():
     assert arrays.columns([], width=2) == ["{}", "{}"]
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("values", [[], [b""], [b"\x00\xff", b'"{},\\', bytes(range(256))]])
+def test_postgresql_reads_byte_strings_as_they_were_written(values):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s::bytea[]", [arrays.of_bytes(values)])
+        assert [bytes(value) for value in cursor.fetchone()[0]] == values
+
+
 def test_many_references_are_as_good_as_one_by_one():
     drawn = references.many("PAY", 1000)
 
