@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,10 @@ from tests.journeys.line import Line
 from tests.journeys.portal import Portal
 from wallets.devices import tap as phone_tap
 from wallets.devices.phone import Phone
+from wallets.devices.pins import PinCodes
 from wallets.devices.portal import PhonePortal
+from wallets.devices.purchases import PhonePurchases
 from wallets.wire import Verification
-from wallets.wire.pin_code import psn_key
 
 PIN = "314159"
 PROGRAMME_CURRENCY = "KRW"
@@ -66,6 +67,8 @@ class Handset:
     phone: Phone
     portal: PhonePortal
     session: PortalSession
+    purchases: PhonePurchases
+    pins: PinCodes
     device: str
     customer: str
 
@@ -117,24 +120,55 @@ class Street:
     def unblock(self, card: str) -> dict[str, Any]:
         return self.portal.manage("blacklist", "unblock", "--card", card)
 
-    def handset(self, customer: str) -> Handset:
+    def handset(self, customer: str, *, pin: str = PIN) -> Handset:
         """Enrol a phone of the customer, without any card on it yet."""
         key = SigningKey.generate()
-        told = self._enrol(
+        pins = PinCodes(device_secret=os.urandom(32), save=lambda _state: None)
+        told = self.enrol(
             "PHONE",
             owner=("--customer", customer),
             key=key,
             app_serial=b64.encode(os.urandom(9)),
-            psn_key=psn_key(device_secret=os.urandom(32), pin=PIN),
+            psn_key=pins.psn_key(pin=pin),
         )
-        phone = Phone(device_key=key, trusted=_trusted(told), save=self._disk(told["device"]))
-        session = self._session(key, told["device"])
+        phone = Phone(device_key=key, trusted=_trusted(told), save=self.disk(told["device"]))
+        session = self.session(key, told["device"])
         return Handset(
             phone=phone,
             portal=PhonePortal(session=session, phone=phone),
             session=session,
+            purchases=self._purchases(key, told["device"], pins),
+            pins=pins,
             device=told["device"],
             customer=customer,
+        )
+
+    def over(self, handset: Handset, http: httpx.Client) -> Handset:
+        """Return the same phone, paying over another HTTP client."""
+        made = self._purchases(handset.phone.device_key, handset.device, handset.pins, http=http)
+        return replace(handset, purchases=made)
+
+    def hasty(self, handset: Handset, times: float) -> Handset:
+        """Return the same phone, whose patience ends so many times sooner when it pays."""
+        made = self._purchases(handset.phone.device_key, handset.device, handset.pins, times=times)
+        return replace(handset, purchases=made)
+
+    def _purchases(
+        self,
+        key: SigningKey,
+        device: str,
+        pins: PinCodes,
+        *,
+        http: httpx.Client | None = None,
+        times: float = 1,
+    ) -> PhonePurchases:
+        return PhonePurchases(
+            session=self.session(key, device, attempts=1, http=http),
+            pins=pins,
+            clock=lambda: time.time() * times,
+            sleep=lambda seconds: time.sleep(seconds / times),
+            random_bytes=os.urandom,
+            save=self.disk(f"{device}-purchase"),
         )
 
     def counter(self, shop: Shop, *, line: Line | None = None) -> Counter:
@@ -143,7 +177,7 @@ class Street:
         With ``line`` it reaches the portal over that, and asks there about taps.
         """
         key = SigningKey.generate()
-        told = self._enrol("READER", owner=("--merchant", shop.merchant), key=key)
+        told = self.enrol("READER", owner=("--merchant", shop.merchant), key=key)
         reader = Reader(
             key=key,
             certificate=b64.decode(told["certificate"]),
@@ -151,10 +185,10 @@ class Street:
                 trusted=_trusted(told), limits=ReaderLimits(floor_minor={}, unsent_minor={})
             ),
             random_bytes=os.urandom,
-            save=self._disk(told["device"]),
-            save_list=lambda issuer, state: self._disk(f"{told['device']}-{issuer}")(state),
+            save=self.disk(told["device"]),
+            save_list=lambda issuer, state: self.disk(f"{told['device']}-{issuer}")(state),
         )
-        session = self._session(key, told["device"], origin=line.origin if line else "")
+        session = self.session(key, told["device"], origin=line.origin if line else "")
         portal = ReaderPortal(session=session, reader=reader)
         portal.sync_config(at=now())
         portal.refresh_blacklists(at=now())
@@ -166,12 +200,13 @@ class Street:
             authorize=portal.authorize if line else None,
         )
 
-    def _enrol(
+    def enrol(
         self, kind: str, *, owner: tuple[str, str], key: SigningKey, **more: Any
     ) -> dict[str, Any]:
+        """Enrol a device by a code of its own; return the portal's answer."""
         code = self.portal.manage("enrolment_code", "--kind", kind, *owner)["code"]
         return client.enrol(
-            session=self._session(key, b64.encode(kid_of(key.public))),
+            session=self.session(key, b64.encode(kid_of(key.public))),
             code=code,
             kind=kind,
             name=f"{kind.capitalize()} on the street",
@@ -179,18 +214,29 @@ class Street:
             **more,
         )
 
-    def _session(self, key: SigningKey, keyid: str, *, origin: str = "") -> PortalSession:
+    def session(
+        self,
+        key: SigningKey,
+        keyid: str,
+        *,
+        origin: str = "",
+        attempts: int = 4,
+        http: httpx.Client | None = None,
+    ) -> PortalSession:
+        """Return the signed line of a device to the portal."""
         return PortalSession(
-            http=self._http,
+            http=http or self._http,
             origin=origin or self.portal.origin,
             key=key,
             keyid=keyid,
             clock=time.time,
             random_bytes=os.urandom,
             sleep=time.sleep,
+            attempts=attempts,
         )
 
-    def _disk(self, name: str) -> "Disk":
+    def disk(self, name: str) -> "Disk":
+        """Return where a device of this street keeps its state."""
         return Disk(self._folder / f"{name}.json")
 
 
