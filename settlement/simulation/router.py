@@ -6,15 +6,18 @@ server sees the router's address, and another port after :meth:`Router.move`.
 
 import heapq
 import itertools
+import json
 import random
 import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Final, Self
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self
+
+from config.wire.client import Answer, PortalSession
 
 _DATAGRAM_MAX: Final = 2048
 _TURN_S: Final = 0.05
@@ -156,6 +159,37 @@ class Router:
             _due, _number, sock, data, to = heapq.heappop(self._late)
             with suppress(OSError):
                 sock.sendto(data, to)
+
+
+class Rerouted(PortalSession):
+    """The signed line of a till behind a router: that is where it finds the server."""
+
+    rns: Address
+
+    @classmethod
+    def of(cls, session: PortalSession, *, rns: Address) -> Self:
+        """Return the line of the same device, on which answers name ``rns`` as the server."""
+        made = cls.__new__(cls)
+        made.__dict__.update(session.__dict__)
+        made.rns = rns
+        return made
+
+    def post(
+        self,
+        path: str,
+        *,
+        body: Mapping[str, Any] | bytes | None = None,
+        idempotency_key: str | None = None,
+        within_s: float | None = None,
+    ) -> Answer:
+        """Post as any device does; an answer that names the server names the router."""
+        answer = super().post(path, body=body, idempotency_key=idempotency_key, within_s=within_s)
+        document = answer.json()
+        if "rns" not in document:
+            return answer
+        host, port = self.rns
+        named = document | {"rns": {"host": host, "port": port}}
+        return replace(answer, body=json.dumps(named).encode())
 
 
 def _opened() -> socket.socket:

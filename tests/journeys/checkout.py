@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 import os
 import re
 import signal
@@ -11,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import httpx
 
 from config.stack.program import birth
 from config.wire import b64, client, durable
-from config.wire.client import Answer, PortalSession
+from config.wire.client import PortalSession
 from config.wire.keys import SigningKey
 from merchants.devices import tids as counters
 from merchants.devices.bills import Slot
@@ -30,7 +29,7 @@ from merchants.devices.till import Till
 from merchants.wire import Bill
 from merchants.wire import tid as tids
 from merchants.wire.datagram import Datagram, DatagramKind
-from settlement.simulation.router import Weather
+from settlement.simulation.router import Rerouted, Weather
 from tests.journeys.counter import now
 from tests.journeys.desk import Desk
 from tests.journeys.portal import PAYDESK, Portal, bare_environment
@@ -70,7 +69,7 @@ class Stand:
     ) -> Iterator[Till]:
         """Switch the terminal on; it goes on from its disk. ``rns``: it sits behind a router."""
         session = session or self.session
-        session = session if rns is None else Rerouted(session, rns)
+        session = session if rns is None else Rerouted.of(session, rns=rns)
         terminal = self._terminal(at=clock())
         with Till(terminal=terminal, session=session, http=self.http, clock=clock) as till:
             yield till
@@ -148,21 +147,6 @@ class Handmade:
     tid: str
     bill: Bill
     data: bytes
-
-
-class Rerouted(PortalSession):
-    """The line of a terminal behind a router: that is where it finds the notification server."""
-
-    def __init__(self, session: PortalSession, rns: tuple[str, int]) -> None:
-        self.__dict__ = session.__dict__  # the same device, on the same line
-        self._rns = {"host": rns[0], "port": rns[1]}
-
-    def post(self, path: str, **more: Any) -> Answer:
-        answer = super().post(path, **more)
-        if path != "/terminal/payments":
-            return answer
-        document = answer.json() | {"rns": self._rns}
-        return replace(answer, body=json.dumps(document).encode())
 
 
 class Wire:
