@@ -279,6 +279,7 @@ def test_3_12_a_till_that_was_off_shows_paid_when_it_is_back(street, shop, phone
     stand = checkout.stand(street, shop, folder=tmp_path)
     with stand.on() as till:
         tid = sell(till, 8_800)
+        eventually(lambda: stand.state(tid))
 
     assert buy(phones[0], tid, card).step is Step.PAID
 

@@ -9,7 +9,6 @@ from functools import partial
 import pytest
 
 from config.wire import b64
-from config.wire.client import PortalRefused
 from merchants.devices.sale_facts import Display
 from merchants.wire.datagram import Datagram, DatagramKind, DatagramState
 from settlement.simulation.router import Router
@@ -79,7 +78,7 @@ class TestBothAtOnce:
         there = []
 
         def show(tid):
-            there.append(eventually(lambda: state_of(stand, tid), within_s=10))
+            there.append(eventually(lambda: stand.state(tid), within_s=10))
 
         till.sell(amount_minor=3_100, currency="KRW", show=show)
 
@@ -97,13 +96,6 @@ class TestBothAtOnce:
             eventually(lambda: len(seen) >= 2, within_s=10)
 
         assert kinds(seen)[:2] == ["REGISTER", "REGISTERED"]
-
-
-def state_of(stand, tid) -> str:
-    try:
-        return str(stand.look(tid)["state"])
-    except PortalRefused:
-        return ""
 
 
 def test_4_04_the_result_comes_by_udp_to_where_register_came_from(stand, wire, phone, card):
