@@ -39,7 +39,7 @@ def table(
     if environment.get("PAYDESK_WEBHOOK_ECHO"):
         commands["echo"] = (PYTHON, MANAGE, "webhook_echo")
     if simulate:
-        commands["simulator"] = (PYTHON, MANAGE, "simulate", "--forever")
+        commands["simulator"] = (PYTHON, MANAGE, "simulate", "--forever", "--tills", "2")
     programs = [
         _program(name, argv, places=places, environment=environment)
         for name, argv in commands.items()

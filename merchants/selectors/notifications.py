@@ -15,6 +15,7 @@ from merchants.models import (
     Equipment,
     Merchant,
     NotificationCursor,
+    NotificationProcess,
     ResultNotification,
 )
 from merchants.rules.statuses import Status
@@ -38,6 +39,12 @@ def deliveries_of(*, tids: Iterable[str]) -> dict[str, str]:
 def datagrams_of(*, tid: str) -> QuerySet[DatagramRecord]:
     """Return the datagrams of a T-ID that were received and sent, oldest first."""
     return DatagramRecord.objects.filter(tid=tid).order_by("at", "id")
+
+
+def processes_heard(*, since: datetime) -> list[str]:
+    """Return the names (host-pid) of the server's processes that counted something lately."""
+    rows = NotificationProcess.objects.filter(at__gt=since).order_by("name")
+    return list(rows.values_list("name", flat=True))
 
 
 def terminals_heard(*, most: int) -> list[int]:

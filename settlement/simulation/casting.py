@@ -1,6 +1,6 @@
 """Parties made for one run: customers with funded cards, their phones, and a shop's readers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,14 +12,11 @@ from config import devices, enrolment
 from config.audit import Actor
 from config.models.devices import DeviceKind
 from config.refusals import Refused
-from config.wire import b64
-from config.wire.client import PortalRefused, PortalUnreachable, discover, enrol
-from config.wire.keys import SigningKey
+from config.wire.client import PortalUnreachable, discover
 from issuers.models import Card, Programme
 from settlement.services import demo, openings
 from settlement.services.demo import Product, Seeded
 from settlement.simulation.children import Answer, Party
-from settlement.simulation.device import Connection, World
 from settlement.simulation.troupe import Troupe
 from wallets.services import customers
 
@@ -52,11 +49,10 @@ class Cast:
     merchant: str
     phones: list[str] = field(default_factory=list)
     readers: list[str] = field(default_factory=list)
-    tills: list[str] = field(default_factory=list)
 
     @property
     def devices(self) -> list[str]:
-        return [*self.phones, *self.readers, *self.tills]
+        return [*self.phones, *self.readers]
 
 
 def look_for_portal() -> None:
@@ -78,7 +74,6 @@ def hire(
     *,
     seed: int,
     cards: Sequence[int],
-    tills: int,
     troupe: Troupe,
     actor: Actor,
     at: datetime,
@@ -119,7 +114,6 @@ def hire(
     for number, reader in enumerate(troupe.readers):
         told = enrol_reader(reader, stage=stage, number=number, actor=actor)
         cast.readers.append(told["device"])
-    cast.tills.extend(_enrol_till(stage, number, actor) for number in range(tills))
     return cast
 
 
@@ -139,7 +133,7 @@ def issue(*, stage: Seeded, owner: str, nth: int, actor: Actor, at: datetime) ->
 
 def enrol_phone(troupe: Troupe, *, phone: int, owner: str, actor: Actor) -> Answer:
     """Enrol a phone of the customer ``owner`` with a fresh code."""
-    code = _code(DeviceKind.PHONE, owner, actor)
+    code = code_for(DeviceKind.PHONE, owner, actor)
     name = f"Simulated phone {phone}"
     return agreed(troupe.phones.ask("enrol", phone=phone, code=code, name=name, at=_now()))
 
@@ -148,16 +142,16 @@ def enrol_reader(reader: Party, *, stage: Seeded, number: int, actor: Actor) -> 
     """Enrol a reader in one of the bakery's stores, in turn, and give it the lists."""
     stores = list(stage.bakery.stores.filter(closed_at=None).order_by("pk"))
     store = stores[number % len(stores)].reference
-    code = _code(DeviceKind.READER, stage.bakery.reference, actor, store)
+    code = code_for(DeviceKind.READER, stage.bakery.reference, actor, store)
     name = f"Simulated reader {number}"
     told = agreed(reader.ask("enrol", code=code, name=name, at=_now()))
     agreed(reader.ask("sync", at=_now()))
     return told
 
 
-def dismiss(*, cast: Cast, actor: Actor, at: datetime) -> None:
+def dismiss(*, references: Iterable[str], actor: Actor, at: datetime) -> None:
     """Revoke the devices of a run that is over, so that no list of devices keeps them as live."""
-    for device in cast.devices:
+    for device in references:
         devices.revoke(reference=device, actor=actor, at=at, reason="simulation ended")
 
 
@@ -174,28 +168,8 @@ def agreed(answer: Answer) -> Answer:
     raise PortalRefusedUs(f"{answer['error']}: {answer['detail']}")
 
 
-def _enrol_till(stage: Seeded, number: int, actor: Actor) -> str:
-    """Enrol a terminal. It has nothing to sell through before payments by T-ID are served."""
-    key = SigningKey.generate()
-    connection = Connection(world=World(origin=settings.ORIGIN))
-    code = _code(DeviceKind.TERMINAL, stage.bakery.reference, actor)
-    try:
-        with connection.lock:
-            told = enrol(
-                session=connection.session(key=key, keyid=b64.encode(key.kid)),
-                code=code,
-                kind=DeviceKind.TERMINAL.value,
-                name=f"Simulated till {number}",
-                public_key=key.public,
-            )
-    except PortalUnreachable as lost:
-        raise PortalAway(f"{settings.ORIGIN} does not answer.") from lost
-    except PortalRefused as refused:
-        raise PortalRefusedUs(str(refused)) from refused
-    return str(told["device"])
-
-
-def _code(kind: DeviceKind, owner: str, actor: Actor, store: str = "") -> str:
+def code_for(kind: DeviceKind, owner: str, actor: Actor, store: str = "") -> str:
+    """Return a fresh enrolment code, as staff make one."""
     made = enrolment.make_code(
         kind=kind.value, owner=owner, store=store, actor=actor, at=timezone.now()
     )

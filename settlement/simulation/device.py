@@ -117,7 +117,9 @@ class Connection:
         self.network = Network(lock=self.lock, inner=world.transport())
         self._http = client(self.network)
 
-    def session(self, *, key: SigningKey, keyid: str | None = None) -> PortalSession:
+    def session(
+        self, *, key: SigningKey, keyid: str | None = None, attempts: int = 4
+    ) -> PortalSession:
         """Return signed requests under ``keyid``, before enrolment under the key's own id."""
         return PortalSession(
             http=self._http,
@@ -127,6 +129,7 @@ class Connection:
             clock=lambda: self._world.clock() + self.skew_s,
             random_bytes=secrets.token_bytes,
             sleep=self.sleep,
+            attempts=attempts,
         )
 
     def sleep(self, seconds: float) -> None:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -30,6 +30,7 @@ from settlement.services import demo
 from settlement.simulation.casting import NotADemo, PortalAway, PortalRefusedUs
 from settlement.simulation.children import Answer, ChildLost
 from settlement.simulation.journal import Journal
+from settlement.simulation.live_tills import LiveTills
 from settlement.simulation.residents import Residents, owners
 from settlement.simulation.troupe import Troupe
 
@@ -75,6 +76,7 @@ class Traffic:
     troupe: Troupe
     journal: Journal
     random: Random
+    tills: LiveTills
     taps: int = 0
     aside: dict[str, Future[Any]] = field(default_factory=dict)
 
@@ -86,14 +88,22 @@ class Traffic:
         ]
         blocks_from = time.monotonic() + 45
         return [
-            _Chore(self.residents.settle, (30.0, 30.0)),
+            _Chore(self._settle, (30.0, 30.0)),
             _Chore(self._tap, (2.0, 3.0)),
+            _Chore(self._sell, (4.0, 7.0)),
             _Chore(self._poll, (3.0, 3.0)),
             _Chore(self._sync, (5.0, 5.0)),
             _Chore(self._send_copies, (60.0, 60.0), due=time.monotonic() + 60),
             _Chore(self._block_or_unblock, _BLOCKED_FOR_S, due=blocks_from),
             *sends,
         ]
+
+    def _settle(self) -> None:
+        self.residents.settle()
+        self.tills.settle()
+
+    def _sell(self) -> None:
+        self._aside("sale", self.tills.sell)
 
     def _tap(self) -> None:
         ready = sorted(phone for phone, cards in self.residents.cards.items() if cards)
@@ -163,8 +173,8 @@ class Traffic:
         self.journal.note(done.entry.card.state.lower(), result=f"v{done.version}")
 
 
-def perform(*, phones: int, readers: int, seed: int | None) -> dict[str, Any]:
-    """Make live traffic until SIGTERM or Ctrl-C; return how many taps there were.
+def perform(*, phones: int, readers: int, tills: int, seed: int | None) -> dict[str, Any]:
+    """Make live traffic until SIGTERM or Ctrl-C; return how many taps and sales there were.
 
     :raises NotADemo: this installation holds real money
     :raises PartyLost: a device's process died; started again, all go on where they were
@@ -176,22 +186,34 @@ def perform(*, phones: int, readers: int, seed: int | None) -> dict[str, Any]:
     with _until_told() as stop, health.beating(part=PART):
         stage = _patiently(lambda: demo.seed(at=timezone.now()), stop)
         if stage is None:
-            return {"taps": 0}
+            return {"taps": 0, "sales": 0}
+        whims = Random(seed)  # noqa: S311  (of customers, no secrets)
         try:
-            with Troupe(folder=folder, readers=readers) as troupe:
+            with Troupe(folder=folder, readers=readers, tills=tills) as troupe:
                 residents = Residents(
                     troupe=troupe, actor=_ACTOR, stage=stage, owners=owners(count=phones)
+                )
+                selling = LiveTills(
+                    troupe=troupe,
+                    residents=residents,
+                    actor=_ACTOR,
+                    stage=stage,
+                    folder=folder,
+                    random=whims,
+                    count=tills,
                 )
                 traffic = Traffic(
                     residents=residents,
                     troupe=troupe,
                     journal=Journal(folder / "conductor.jsonl"),
-                    random=Random(seed),  # noqa: S311  (whims of customers, no secrets)
+                    random=whims,
+                    tills=selling,
                 )
-                _go_on(traffic, stop)
+                with closing(selling):
+                    _go_on(traffic, stop)
         except ChildLost as lost:
             raise PartyLost(str(lost)) from lost
-    return {"taps": traffic.taps}
+    return {"taps": traffic.taps, "sales": selling.sales}
 
 
 @contextmanager

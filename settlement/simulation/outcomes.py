@@ -29,6 +29,7 @@ class Tally:
     rejected: dict[str, int]
     bearers: dict[str, int]
     faults: dict[str, int]
+    sales: dict[str, int]
     end: str
 
     @classmethod
@@ -39,8 +40,9 @@ class Tally:
         taps: Mapping[int, Answer],
         readers: Sequence[str],
         cards: Iterable[str],
+        tills: Sequence[str] = (),
     ) -> Self:
-        """Count the run whose journals lie in ``folder``; ``readers`` and ``cards``: references."""
+        """Count the run whose journals lie in ``folder``; devices and cards: references."""
         entries = [entry for path in sorted(folder.glob("*.jsonl")) for entry in journal.read(path)]
         books = list(Payment.objects.filter(device__reference__in=readers).values_list(*_SALE_ENDS))
         return cls(
@@ -53,6 +55,9 @@ class Tally:
             rejected=_counted(_rejections(entries)),
             bearers=_counted(bearer for _amount, _state, bearer in books),
             faults=_counted(entry["result"] for entry in entries if entry["op"] == "fault"),
+            sales=_counted(
+                Payment.objects.filter(device__reference__in=tills).values_list("state", flat=True)
+            ),
             end=_end(taps, sorted(books), cards),
         )
 
@@ -68,6 +73,7 @@ class Tally:
             "rejected_by": self.rejected,
             "borne_by": self.bearers,
             "faults_by": self.faults,
+            "sales_by": self.sales,
             "end": self.end,
         }
 

@@ -22,6 +22,7 @@ from settlement.simulation.conditions import Conditions
 from settlement.simulation.consumer import Consumer
 from settlement.simulation.ending import Ending
 from settlement.simulation.journal import Journal
+from settlement.simulation.market import Market
 from settlement.simulation.plan import AT_UPLOAD, Act, FaultKind, Plan, Tap
 from settlement.simulation.troupe import Troupe
 from settlement.simulation.uploads import EMPTY
@@ -51,6 +52,7 @@ class Performance:
         journal: Journal,
         actor: Actor,
         consumer: Consumer,
+        market: Market,
     ) -> None:
         self._plan = plan
         self._cast = cast
@@ -58,6 +60,7 @@ class Performance:
         self._journal = journal
         self._actor = actor
         self._consumer = consumer
+        self._market = market
         self._outcome = Outcome()
         self._to_renew: set[tuple[int, int]] = set()
         self._sent: dict[int, Future[Answer]] = {}
@@ -74,6 +77,7 @@ class Performance:
         for number in range(self._plan.rounds):
             self._wait_for(number)
             self._set_conditions(number)
+            self._market.begin(number)
             self._hear_news(number)
             self._renew(number)
             self._tap(number)
@@ -259,6 +263,7 @@ class Performance:
         self._outcome.taps |= ending.taps
         for phone in range(len(self._plan.cards)):
             agreed(self._troupe.phones.ask("send_copies", phone=phone))
+        self._market.end()
 
     def _empty(self, reader: int, number: int) -> None:
         """Send until nothing is left: a batch that waited, then what came after it."""

@@ -19,16 +19,14 @@ from settlement.simulation.device import Connection, Cut, PowerCut, State, Stora
 from settlement.simulation.journal import Journal
 from settlement.simulation.orders import UNREACHABLE, Answer, Order, serve
 from settlement.simulation.sabotage import Unsound
+from settlement.simulation.shopping import Shopper
 from wallets.devices import tap
 from wallets.devices.credential import Offer
 from wallets.devices.phone import Phone
 from wallets.devices.portal import PhonePortal
 from wallets.wire import Verification
-from wallets.wire.pin_code import psn_key
 
 _THREADS: Final = 16
-_SECRET_BYTES: Final = 32
-_PIN: Final = "0000"  # of a phone nobody else ever holds
 _ORDERS: Final = (
     "resume",
     "enrol",
@@ -41,6 +39,7 @@ _ORDERS: Final = (
     "send_copies",
     "pay",
     "void",
+    "buy",
 )
 
 
@@ -57,6 +56,8 @@ class SimulatedPhone:
         self._device = ""
         self._phone: Phone | None = None
         self._portal: PhonePortal | None = None
+        purse = folder / f"phone-{number}.pins.json"
+        self._shopper = Shopper(world=world, path=purse, number=number, journal=journal)
 
     def resume(self) -> Answer:
         """Come back from the disk, if this phone was enrolled before."""
@@ -68,13 +69,14 @@ class SimulatedPhone:
         if kept is None:
             return {"device": None}
         self._device = kept["device"]
+        self._shopper.resume()
         phone = Phone.from_state(kept["phone"], save=self._save)
         self._take(phone)
         return {"device": self._device, "cards": [b64.encode(card) for card in phone.cards]}
 
     def enrol(self, *, code: str, name: str, at: int) -> Answer:
         """Become a device of the customer whose code this is."""
-        key, secret = SigningKey.generate(), secrets.token_bytes(_SECRET_BYTES)
+        key = SigningKey.generate()
         with self._lock:
             told = enrol(
                 session=self._connection.session(key=key),
@@ -83,7 +85,7 @@ class SimulatedPhone:
                 name=name,
                 public_key=key.public,
                 app_serial=f"SIM-{secrets.token_hex(4)}",
-                psn_key=psn_key(device_secret=secret, pin=_PIN),
+                psn_key=self._shopper.new_psn_key(),
             )
             trusted = TrustList.of_enrolment(
                 platform_key=told["platform_key"], issuers=told["issuers"]
@@ -185,6 +187,14 @@ class SimulatedPhone:
     def void(self, *, tap_number: int, card: str, port: int, at: int) -> Answer:
         """Let the reader on ``port`` take a sale of ``card`` back."""
         return self._tapped(tap.void, tap_number, card=card, port=port, at=self._own(at), cut="")
+
+    def buy(self, **words: Any) -> Answer:
+        """Pay or decline at a till; see :meth:`Shopper.buy`."""
+        session = self._connection.session(
+            key=self._ours()[0].device_key, keyid=self._device, attempts=1
+        )
+        with self._lock:
+            return self._shopper.buy(session=session, **words)
 
     def _tapped(
         self, gesture: Any, number: int, *, card: str, port: int, at: int, cut: str

@@ -14,6 +14,9 @@ from enum import StrEnum
 from random import Random
 from typing import Final
 
+from settlement.simulation import sales
+from settlement.simulation.sales import SalesPlan, TillFault
+
 REASONS: Final = ("LOST", "STOLEN", "FRAUD", "CUSTOMER")
 CAP_MINOR: Final = 50_000  # the programme's per-payment cap (mission, "Decided")
 _PAYS: Final = 0.7  # how likely a phone pays in a round
@@ -114,7 +117,7 @@ class Plan:
     seed: int
     rounds: int
     readers: int
-    tills: int
+    market: SalesPlan
     cards: tuple[int, ...]
     taps: tuple[Tap, ...]
     acts: tuple[Act, ...]
@@ -123,7 +126,11 @@ class Plan:
 
     def digest(self) -> str:
         """Return the SHA-256 (hex) over intents and faults."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        told = asdict(self)
+        market = told.pop("market")
+        # A plan without tills is what it was before there were any.
+        told |= {"tills": self.market.tills} | ({"market": market} if self.market.tills else {})
+        text = json.dumps(told, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -134,7 +141,7 @@ def make(
     readers: int,
     tills: int,
     rounds: int,
-    kinds: Collection[FaultKind],
+    kinds: Collection[FaultKind | TillFault],
 ) -> Plan:
     """Draw the plan of ``seed`` with faults of the given kinds; at least one of each party."""
     intents = _random(seed, "intents")
@@ -142,18 +149,21 @@ def make(
     acts = tuple(_acts(intents, cards, rounds))
     taps = tuple(_numbered(_taps(intents, cards, readers, rounds, acts)))
     uploads = tuple(_uploads(intents, readers, rounds))
+    of_tills = {kind for kind in kinds if isinstance(kind, TillFault)}
+    market = sales.make(seed=seed, tills=tills, rounds=rounds, kinds=of_tills)
     plan = Plan(
         seed=seed,
         rounds=rounds,
         readers=readers,
-        tills=tills,
+        market=market,
         cards=cards,
         taps=taps,
         acts=acts,
         uploads=uploads,
         faults=(),
     )
-    faults = [fault for kind in sorted(kinds) for fault in _faults(_random(seed, kind), kind, plan)]
+    others = sorted(kind for kind in kinds if isinstance(kind, FaultKind))
+    faults = [fault for kind in others for fault in _faults(_random(seed, kind), kind, plan)]
     return replace(plan, faults=tuple(faults))
 
 

@@ -17,10 +17,12 @@ from config.audit import Actor
 from config.models import Event
 from merchants.models import ApiKey, Merchant
 from merchants.services import api_keys
-from settlement.simulation import casting
+from settlement.services import demo
+from settlement.simulation import casting, market
 from settlement.simulation.casting import Cast
 from settlement.simulation.consumer import Consumer
 from settlement.simulation.journal import Journal
+from settlement.simulation.market import Market, Stalls
 from settlement.simulation.outcomes import Tally
 from settlement.simulation.performance import Performance
 from settlement.simulation.plan import Plan
@@ -55,23 +57,31 @@ def run(*, plan: Plan, actor: Actor) -> Verdict:
     """
     casting.look_for_portal()
     folder = _folder(plan)
-    with Troupe(folder=folder, readers=plan.readers) as troupe:
+    with Troupe(folder=folder, readers=plan.readers, tills=plan.market.tills) as troupe:
         cast = casting.hire(
+            seed=plan.seed, cards=plan.cards, troupe=troupe, actor=actor, at=timezone.now()
+        )
+        stalls = market.set_up(
+            plan=plan.market,
             seed=plan.seed,
-            cards=plan.cards,
-            tills=plan.tills,
+            first_phone=len(plan.cards),
             troupe=troupe,
+            folder=folder,
+            stage=demo.seed(at=timezone.now()),
             actor=actor,
-            at=timezone.now(),
         )
         try:
-            tally = _play(plan, cast, troupe, actor, folder)
+            tally = _play(plan, (cast, stalls), troupe, actor, folder)
         finally:
-            casting.dismiss(cast=cast, actor=actor, at=timezone.now())
+            gone = [*cast.devices, *stalls.devices]
+            casting.dismiss(references=gone, actor=actor, at=timezone.now())
     return Verdict(plan=plan, tally=tally, violations=checked(folder), folder=folder)
 
 
-def _play(plan: Plan, cast: Cast, troupe: Troupe, actor: Actor, folder: Path) -> Tally:
+def _play(
+    plan: Plan, parties: tuple[Cast, Stalls], troupe: Troupe, actor: Actor, folder: Path
+) -> Tally:
+    cast, stalls = parties
     journal = Journal(folder / "conductor.jsonl")
     journal.note("plan", result=plan.digest(), seed=plan.seed)
     key = api_keys.make(
@@ -81,7 +91,10 @@ def _play(plan: Plan, cast: Cast, troupe: Troupe, actor: Actor, folder: Path) ->
         at=timezone.now(),
     )
     try:
-        with httpx.Client(trust_env=False) as http:
+        with (
+            httpx.Client(trust_env=False) as http,
+            Market(plan=plan.market, stalls=stalls, troupe=troupe, journal=journal) as selling,
+        ):
             consumer = Consumer(
                 http=http,
                 origin=settings.ORIGIN,
@@ -97,13 +110,16 @@ def _play(plan: Plan, cast: Cast, troupe: Troupe, actor: Actor, folder: Path) ->
                 journal=journal,
                 actor=actor,
                 consumer=consumer,
+                market=selling,
             ).play()
             _settle(consumer, cast)
     finally:
         for made in ApiKey.objects.filter(prefix=key[:10], revoked_at=None):
             api_keys.revoke(key=made, actor=actor, at=timezone.now())
     cards = [card for mine in cast.cards for card in mine]
-    return Tally.of(folder=folder, taps=outcome.taps, readers=cast.readers, cards=cards)
+    return Tally.of(
+        folder=folder, taps=outcome.taps, readers=cast.readers, tills=stalls.tills, cards=cards
+    )
 
 
 def _settle(consumer: Consumer, cast: Cast) -> None:

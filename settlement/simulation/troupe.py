@@ -1,4 +1,4 @@
-"""The simulated parties as the conductor directs them: each reader a process, the phones one."""
+"""The simulated parties as the conductor directs them: a process each, phones and tills one."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,27 +9,33 @@ from settlement.simulation.children import Answer, Child, Party
 
 _PHONES: Final = "settlement.simulation.phones"
 _READER: Final = "settlement.simulation.reader"
+_TILLS: Final = "settlement.simulation.tills"
 _AT_ONCE: Final = 8
 
 
 class Troupe:
     """Every process of one simulation; leaving the block ends them all."""
 
-    def __init__(self, *, folder: Path, readers: int) -> None:
+    tills: Party | None = None
+
+    def __init__(self, *, folder: Path, readers: int, tills: int = 0) -> None:
         self.readers: list[Party] = []
         self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE)
         self._background = ThreadPoolExecutor(max_workers=readers + 2)
         self.phones: Party = Child(module=_PHONES, folder=folder, name="phones")
         for number in range(readers):
             self.readers.append(Child(module=_READER, folder=folder, name=f"reader-{number}"))
+        if tills:
+            self.tills = Child(module=_TILLS, folder=folder, name="tills")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_failure: object) -> None:
-        for child in [self.phones, *self.readers]:
+        children = [self.phones, *self.readers, *([self.tills] if self.tills else [])]
+        for child in children:
             child.dismiss()
-        for child in [self.phones, *self.readers]:
+        for child in children:
             child.wait()
         for pool in (self._pool, self._background):
             pool.shutdown(cancel_futures=True)

@@ -1,9 +1,12 @@
 """The portal's own database, for what no page or command says, and to let time pass in it."""
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
+from psycopg.sql import SQL, Composable, Identifier
 
 from config.stack import places
 from config.wire import b64
@@ -27,6 +30,30 @@ SELECT t.code, debit.kind AS debit, debit.owner AS debited, credit.kind AS credi
   JOIN settlement_ledgeraccount credit ON credit.id = t.credit_id
  WHERE y.approval_code = %s ORDER BY t.id
 """
+_MOVED_BY = """
+SELECT t.code, debit.kind AS debit, debit.owner AS debited, credit.kind AS credit,
+       credit.owner AS credited, t.amount_minor
+  FROM settlement_transfer t
+  JOIN settlement_paymentrequest r ON r.payment_id = t.payment_id
+  JOIN settlement_ledgeraccount debit ON debit.id = t.debit_id
+  JOIN settlement_ledgeraccount credit ON credit.id = t.credit_id
+ WHERE r.tid = %s ORDER BY t.id
+"""
+_ENDS = """
+SELECT r.tid, p.state, COALESCE(p.approval_code, '') AS approval_code
+  FROM settlement_payment p JOIN settlement_paymentrequest r ON r.payment_id = p.id
+ WHERE r.tid = ANY(%s)
+"""
+_OVER = "UPDATE settlement_paymentrequest SET expires_at = now() WHERE tid = %s"
+_ALERTS = "SELECT * FROM config_alert WHERE subject = %s ORDER BY id"
+_ACCOUNT = """
+SELECT a.reference FROM issuers_account a JOIN issuers_card c ON c.account_id = a.id
+ WHERE c.token = %s
+"""
+_TABLES = """
+SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE %s
+"""
+_TOLD = "SELECT e::text AS text FROM config_event e WHERE scope = %s"
 
 
 class Books:
@@ -56,3 +83,51 @@ class Books:
     def moved(self, *, approval_code: str) -> list[dict[str, Any]]:
         """Return the transfers of a payment, by its approval code."""
         return self._connection.execute(_MOVED, [approval_code]).fetchall()
+
+    def moved_by(self, *, tid: str) -> list[dict[str, Any]]:
+        """Return the transfers of a payment, by its T-ID."""
+        return self._connection.execute(_MOVED_BY, [tid]).fetchall()
+
+    def ends(self, tids: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """Return state and approval code of each T-ID's payment."""
+        rows = self._connection.execute(_ENDS, [list(tids)]).fetchall()
+        return {row["tid"]: (row["state"], row["approval_code"]) for row in rows}
+
+    def net(self, *, tid: str) -> dict[tuple[str, str], int]:
+        """Return what a payment moved in the end, by account, zeros left out; minor units."""
+        sums: Counter[tuple[str, str]] = Counter()
+        for move in self.moved_by(tid=tid):
+            sums[move["debit"], move["debited"]] -= move["amount_minor"]
+            sums[move["credit"], move["credited"]] += move["amount_minor"]
+        return {account: amount for account, amount in sums.items() if amount}
+
+    def let_expire(self, *, tid: str) -> None:
+        """Let the time of a request to pay be over; no program may change it otherwise."""
+        with self._connection.transaction():
+            self._connection.execute("SET LOCAL session_replication_role = replica")
+            self._connection.execute(_OVER, [tid])
+
+    def alerts(self, *, subject: str) -> list[dict[str, Any]]:
+        """Return the alerts about something, the oldest first."""
+        return self._connection.execute(_ALERTS, [subject]).fetchall()
+
+    def account(self, *, card: str) -> str:
+        """Return the reference of the account behind a card."""
+        row = self._connection.execute(_ACCOUNT, [b64.decode(card)]).fetchone()
+        assert row is not None
+        return str(row["reference"])
+
+    def tables(self, prefix: str) -> str:
+        """Return all rows of all tables with a prefix, as text."""
+        names = self._connection.execute(_TABLES, [f"{prefix}%"]).fetchall()
+        assert names
+        return "\n".join(self._rows(SQL("{}").format(Identifier(row["name"]))) for row in names)
+
+    def told(self, *, scope: str) -> str:
+        """Return all events told to a merchant, as text."""
+        rows = self._connection.execute(_TOLD, [scope]).fetchall()
+        return "\n".join(row["text"] for row in rows)
+
+    def _rows(self, table: Composable) -> str:
+        rows = self._connection.execute(SQL("SELECT t::text AS text FROM {} t").format(table))
+        return "\n".join(row["text"] for row in rows.fetchall())

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from merchants.devices.till import Till
+from tests.journeys import checkout
+from tests.journeys.checkout import RelayStand, Stand
 from tests.journeys.counter import Counter
 from tests.journeys.desk import Desk
 from tests.journeys.line import Line
@@ -89,3 +92,43 @@ def desks(portal: Portal) -> Iterator[Callable[[str], Desk]]:
     yield desk
     for person in signed_in.values():
         person.close()
+
+
+@pytest.fixture(scope="session")
+def stand(street: Street, shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Stand:
+    """A terminal of the shop, switched off."""
+    return checkout.stand(street, shop, folder=tmp_path_factory.mktemp("till"))
+
+
+@pytest.fixture(scope="session")
+def till(stand: Stand) -> Iterator[Till]:
+    """The same terminal, switched on."""
+    with stand.on() as till:
+        yield till
+
+
+@pytest.fixture(scope="session")
+def relay(
+    street: Street, shop: Shop, stand: Stand, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RelayStand]:
+    """A relay of the shop that takes the terminal's bills."""
+    relay = checkout.relay(street, shop, folder=tmp_path_factory.mktemp("relay"))
+    checkout.pair(street, relay=relay.device, stand=stand)
+    yield relay
+    relay.stop()
+
+
+@pytest.fixture(scope="session")
+def purse(street: Street, customer: str, desks: Callable[[str], Desk]) -> dict[str, Any]:
+    """A card that pays often: the velocity of its programme stands in no test's way."""
+    programme = checkout.often(street, desks("issuer operations"))
+    return street.card(customer, programme=programme, balance=100_000_000)
+
+
+@pytest.fixture(scope="session")
+def phones(street: Street, customer: str, purse: dict[str, Any]) -> list[Handset]:
+    """Two phones of the customer, each with the purse's card."""
+    both = [street.handset(customer, pin=checkout.PIN) for _ in range(2)]
+    for phone in both:
+        phone.take(purse["card"])
+    return both

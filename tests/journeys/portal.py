@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,13 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PAYDESK = str(CHECKOUT / "paydesk")
 UP_WITHIN_S = 90
 DOWN_WITHIN_S = 30
+PARTS = {
+    "worker": "-m celery -A config worker",
+    "sequencer": "manage.py run_sequencer",
+    "rns": "manage.py run_rns",
+    "web": "-m granian",
+    "sockets": "-m uvicorn",
+}
 LINK = re.compile(r"^ {4}(\S.*?) +(http://\S+)$")
 
 
@@ -89,6 +96,29 @@ class Portal:
     def children(self) -> dict[int, str]:
         """Return the command lines of all processes below ``up``, by process id."""
         return dict(_below(self.process.pid))
+
+    def pids(self, part: str) -> set[int]:
+        """Return the processes of a part: the one ``up`` started, and its workers."""
+        return {pid for pid, words in self.children().items() if PARTS[part] in words}
+
+    @contextmanager
+    def stopped(self, part: str) -> Iterator[None]:
+        """Let a part hang while the block runs: its processes get no time."""
+        hung = self.pids(part)
+        assert hung
+        try:
+            for pid in hung:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in hung:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def kill(self, part: str) -> None:
+        """Kill a part outright; ``up`` starts it again."""
+        for pid in self.pids(part):
+            os.kill(pid, signal.SIGKILL)
 
     def logs(self) -> str:
         """Return what was printed and the end of every log, for a failure's report."""

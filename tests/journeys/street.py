@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,6 @@ from wallets.devices.pins import PinCodes
 from wallets.devices.portal import PhonePortal
 from wallets.devices.purchases import PhonePurchases
 from wallets.wire import Verification
-from wallets.wire.pin_code import psn_key
 
 PIN = "314159"
 PROGRAMME_CURRENCY = "KRW"
@@ -68,9 +67,10 @@ class Handset:
     phone: Phone
     portal: PhonePortal
     session: PortalSession
+    purchases: PhonePurchases
+    pins: PinCodes
     device: str
     customer: str
-    purchases: PhonePurchases
 
     def take(self, card: str) -> bytes:
         """Put a card of the customer on this phone and return its token."""
@@ -120,15 +120,16 @@ class Street:
     def unblock(self, card: str) -> dict[str, Any]:
         return self.portal.manage("blacklist", "unblock", "--card", card)
 
-    def handset(self, customer: str) -> Handset:
+    def handset(self, customer: str, *, pin: str = PIN) -> Handset:
         """Enrol a phone of the customer, without any card on it yet."""
-        key, secret = SigningKey.generate(), os.urandom(32)
+        key = SigningKey.generate()
+        pins = PinCodes(device_secret=os.urandom(32), save=lambda _state: None)
         told = self.enrol(
             "PHONE",
             owner=("--customer", customer),
             key=key,
             app_serial=b64.encode(os.urandom(9)),
-            psn_key=psn_key(device_secret=secret, pin=PIN),
+            psn_key=pins.psn_key(pin=pin),
         )
         phone = Phone(device_key=key, trusted=_trusted(told), save=self.disk(told["device"]))
         session = self.session(key, told["device"])
@@ -136,17 +137,36 @@ class Street:
             phone=phone,
             portal=PhonePortal(session=session, phone=phone),
             session=session,
+            purchases=self._purchases(key, told["device"], pins),
+            pins=pins,
             device=told["device"],
             customer=customer,
-            purchases=self._purchases(key, told["device"], secret),
         )
 
-    def _purchases(self, key: SigningKey, device: str, secret: bytes) -> PhonePurchases:
+    def over(self, handset: Handset, http: httpx.Client) -> Handset:
+        """Return the same phone, paying over another HTTP client."""
+        made = self._purchases(handset.phone.device_key, handset.device, handset.pins, http=http)
+        return replace(handset, purchases=made)
+
+    def hasty(self, handset: Handset, times: float) -> Handset:
+        """Return the same phone, whose patience ends so many times sooner when it pays."""
+        made = self._purchases(handset.phone.device_key, handset.device, handset.pins, times=times)
+        return replace(handset, purchases=made)
+
+    def _purchases(
+        self,
+        key: SigningKey,
+        device: str,
+        pins: PinCodes,
+        *,
+        http: httpx.Client | None = None,
+        times: float = 1,
+    ) -> PhonePurchases:
         return PhonePurchases(
-            session=self.session(key, device, attempts=1),
-            pins=PinCodes(device_secret=secret, save=self.disk(f"{device}-pins")),
-            clock=time.time,
-            sleep=time.sleep,
+            session=self.session(key, device, attempts=1, http=http),
+            pins=pins,
+            clock=lambda: time.time() * times,
+            sleep=lambda seconds: time.sleep(seconds / times),
             random_bytes=os.urandom,
             save=self.disk(f"{device}-purchase"),
         )
@@ -183,6 +203,7 @@ class Street:
     def enrol(
         self, kind: str, *, owner: tuple[str, str], key: SigningKey, **more: Any
     ) -> dict[str, Any]:
+        """Enrol a device by a code of its own; return the portal's answer."""
         code = self.portal.manage("enrolment_code", "--kind", kind, *owner)["code"]
         return client.enrol(
             session=self.session(key, b64.encode(kid_of(key.public))),
@@ -194,10 +215,17 @@ class Street:
         )
 
     def session(
-        self, key: SigningKey, keyid: str, *, origin: str = "", attempts: int = 4
+        self,
+        key: SigningKey,
+        keyid: str,
+        *,
+        origin: str = "",
+        attempts: int = 4,
+        http: httpx.Client | None = None,
     ) -> PortalSession:
+        """Return the signed line of a device to the portal."""
         return PortalSession(
-            http=self.http,
+            http=http or self.http,
             origin=origin or self.portal.origin,
             key=key,
             keyid=keyid,
@@ -208,6 +236,7 @@ class Street:
         )
 
     def disk(self, name: str) -> "Disk":
+        """Return where a device of this street keeps its state."""
         return Disk(self._folder / f"{name}.json")
 
 

@@ -9,27 +9,14 @@ import pytest
 
 from config.stack import places
 from tests.journeys.counter import Counter, now
-from tests.journeys.portal import Portal, free_port
+from tests.journeys.portal import PARTS, Portal, free_port
 from tests.journeys.street import tap
 from tests.journeys.waiting import eventually
-
-PARTS = {
-    "worker": "-m celery -A config worker",
-    "sequencer": "manage.py run_sequencer",
-    "rns": "manage.py run_rns",
-    "web": "-m granian",
-    "sockets": "-m uvicorn",
-}
-
-
-def pids(portal: Portal, part: str) -> set[int]:
-    """Return the processes of a part: the one ``up`` started, and its workers."""
-    return {pid for pid, words in portal.children().items() if PARTS[part] in words}
 
 
 def kill_newest(portal: Portal, part: str) -> int:
     """Kill one process of the part outright: of several, a worker rather than their parent."""
-    victim = max(pids(portal, part))
+    victim = max(portal.pids(part))
     os.kill(victim, signal.SIGKILL)
     return victim
 
@@ -57,18 +44,18 @@ def pays(street, shop, customer, handset, till) -> Callable[[int], None]:
 
 @pytest.mark.parametrize("part", list(PARTS))
 def test_a_killed_part_comes_back_and_payments_go_on(portal, pays, part):
-    before = pids(portal, part)
+    before = portal.pids(part)
     victim = kill_newest(portal, part)
 
     eventually(
-        lambda: (fresh := pids(portal, part)) and victim not in fresh and len(fresh) >= len(before)
+        lambda: (fresh := portal.pids(part)) and victim not in fresh and len(fresh) >= len(before)
     )
     eventually(portal.is_healthy)
     pays(1_100)
 
 
 def test_a_part_that_hangs_is_named_until_it_answers_again(portal):
-    hung = pids(portal, "sequencer").pop()
+    hung = portal.pids("sequencer").pop()
     os.kill(hung, signal.SIGSTOP)
     try:
         status, parts = eventually(

@@ -13,11 +13,16 @@ from config.refusals import Refused
 from settlement.simulation import live, plan, run
 from settlement.simulation.plan import FaultKind
 from settlement.simulation.sabotage import Unsound
+from settlement.simulation.sales import TillFault
 from settlement.simulation.virtual import jobs as jobs_
 from settlement.simulation.virtual import many
 from settlement.simulation.virtual.many import Played
 
 _PARTIES_MAX = 200
+_FAULTS: dict[str, FaultKind | TillFault] = {
+    **{kind.value: kind for kind in FaultKind},
+    **{kind.value: kind for kind in TillFault},
+}
 _MOST = {"seconds": 3600, "seeds": 100_000, "events": 100_000}
 
 
@@ -27,7 +32,7 @@ class OptionInvalid(Refused):
 
 
 class Command(JsonCommand):
-    help = "Let simulated phones and readers pay offline, then check what must hold."
+    help = "Let simulated phones pay at readers and tills, then check what must hold."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--seed", type=int, help="the same seed: the same wishes and faults")
@@ -38,7 +43,7 @@ class Command(JsonCommand):
         parser.add_argument(
             "--faults",
             default="all",
-            help=f"all, none, or some of {', '.join(FaultKind)}, with commas",
+            help=f"all, none, or some of {', '.join(_FAULTS)}, with commas",
         )
         parser.add_argument(
             "--seeds",
@@ -63,6 +68,7 @@ class Command(JsonCommand):
             return live.perform(
                 phones=options["phones"],
                 readers=options["readers"],
+                tills=options["tills"],
                 seed=options["seed"],
             )
         seed = secrets.randbelow(2**31) if options["seed"] is None else options["seed"]
@@ -99,7 +105,7 @@ class Command(JsonCommand):
         found = many.play(
             seeds=range(first, first + options["seeds"]),
             events_each=options["events"],
-            kinds=_kinds(options["faults"]),
+            kinds=_of_taps(options["faults"]),
             actor=self.actor,
             told=lambda one: self.stderr.write(_line(one, options)),
             keep=options["keep"],
@@ -139,14 +145,19 @@ def _line(one: Played, options: dict[str, Any]) -> str:
     return "\n  ".join([f"{told}, FAILED; again: {again}", *one.violations])
 
 
-def _kinds(named: str) -> frozenset[FaultKind]:
+def _kinds(named: str) -> frozenset[FaultKind | TillFault]:
     """Return the faults a person named.
 
     :raises OptionInvalid: one is unknown
     """
     if named in {"all", "none", ""}:
-        return frozenset(FaultKind) if named == "all" else frozenset()
+        return frozenset(_FAULTS.values()) if named == "all" else frozenset()
     try:
-        return frozenset(FaultKind(name.strip()) for name in named.split(","))
-    except ValueError as unknown:
-        raise OptionInvalid(f"{unknown}; faults are {', '.join(FaultKind)}.") from unknown
+        return frozenset(_FAULTS[name.strip()] for name in named.split(","))
+    except KeyError as unknown:
+        raise OptionInvalid(f"{unknown} is unknown; faults are {', '.join(_FAULTS)}.") from unknown
+
+
+def _of_taps(named: str) -> frozenset[FaultKind]:
+    """Return those that can happen where time is virtual: there are no tills."""
+    return frozenset(kind for kind in _kinds(named) if isinstance(kind, FaultKind))

@@ -4,13 +4,21 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
-from settlement.simulation.checker import books, histories, ledger, lists, logs, records
+from settlement.simulation.checker import (
+    books,
+    histories,
+    ledger,
+    lists,
+    logs,
+    records,
+    sales,
+)
 from settlement.simulation.checker.findings import Findings
 
 
 def check(*, folder: Path, database: str) -> Findings:
     """
-    Return what the run whose journals lie in ``folder`` breaks of I1 to I5, I8, 1.02, 1.10, 1.13.
+    Return what the run whose journals lie in ``folder`` breaks of I1 to I5, I8 and what sales need.
 
     ``database``: how libpq connects; nothing is written there. An invariant that rests upon a
     broken one is not judged on what is broken: a row is named by its first cause.
@@ -34,8 +42,10 @@ def _check(
 ) -> None:
     devices = logs.load(folder=folder, scratch=scratch)
     books.load(books=opened, devices=devices, scratch=scratch)
+    sales.load(folder=folder, books=opened, scratch=scratch)
     ledger.check_ledger(opened, findings)
     records.check(scratch, findings)
+    sales.check(scratch, findings)
     lists.check_versions(scratch, opened, devices, findings)
     histories.check_states(scratch, findings)
     histories.check_events(scratch, opened, findings)

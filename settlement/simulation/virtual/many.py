@@ -112,7 +112,7 @@ def _perform(
     around = world(clock=clock.now, sleep=sleep, unsound=unsound)
     with LocalTroupe(folder=folder, readers=READERS, world=around) as troupe:
         cast = casting.hire(
-            seed=drawn.seed, cards=drawn.cards, tills=0, troupe=troupe, actor=actor, at=clock.at()
+            seed=drawn.seed, cards=drawn.cards, troupe=troupe, actor=actor, at=clock.at()
         )
         with httpx.Client(transport=around.transport(), trust_env=False) as http:
             taps = Play(

@@ -6,6 +6,7 @@ import secrets
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ class Portal:
 
     environment: dict
     processes: list = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
 
     @property
     def data(self):
@@ -38,6 +40,15 @@ class Portal:
         )
         self.processes.append(process)
         return process
+
+    def keep(self, *argv):
+        """Start a process, and again whenever it ends."""
+
+        def watch():
+            while not self.ended.is_set():
+                self.start(*argv).wait()
+
+        threading.Thread(target=watch, daemon=True).start()
 
     def manage(self, *words):
         """Run a management command; return its exit status and the object it printed."""
@@ -69,6 +80,7 @@ class Portal:
                 return
 
     def stop(self):
+        self.ended.set()
         for process in self.processes:
             process.terminate()
         for process in self.processes:
@@ -92,7 +104,7 @@ def free_port():
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory):
-    name, port = f"simulated_{secrets.token_hex(4)}", free_port()
+    name, port, rns_port = f"simulated_{secrets.token_hex(4)}", free_port(), free_port()
     with psycopg.connect(database("postgres"), autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name}")
     portal = Portal(
@@ -103,6 +115,7 @@ def portal(tmp_path_factory):
             "PAYDESK_CHANNEL_PREFIX": name,
             "PAYDESK_DEMO": "1",
             "PAYDESK_ORIGIN": f"http://127.0.0.1:{port}",
+            "PAYDESK_RNS_PORT": str(rns_port),
             "PYTHONPATH": str(ROOT),
         }
     )
@@ -116,6 +129,7 @@ def portal(tmp_path_factory):
         server = ("-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port")
         portal.start(*server, str(port), "--workers", "1", "--no-ws", "config.wsgi:application")
         portal.start(MANAGE, "run_sequencer")
+        portal.keep(MANAGE, "run_rns", "--port", str(rns_port))
         worker = ("-m", "celery", "-A", "config", "worker", "--concurrency=1")
         portal.start(*worker, "-B", f"--schedule={portal.data / 'schedule'}", "--pidfile=")
         portal.wait_until_it_answers()
