@@ -46,7 +46,5 @@ def add(*, at: datetime) -> Newcomer:
         actor=SYSTEM,
         at=at,
     )
-    made = enrolment.make_code(
-        kind=DeviceKind.PHONE, owner=customer.reference, actor=SYSTEM, at=at
-    )
+    made = enrolment.make_code(kind=DeviceKind.PHONE, owner=customer.reference, actor=SYSTEM, at=at)
     return Newcomer(customer=customer, code=made.code)

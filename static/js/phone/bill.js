@@ -19,14 +19,17 @@ const SHAPES = new Map([
   [10, (v) => isText(v, 1, 64)],
 ]);
 const isCount = (value) => typeof value === "number";
-const isText = (value, least, most) => typeof value === "string" && [...value].length >= least && [...value].length <= most;
+const isText = (value, least, most) =>
+  typeof value === "string" && [...value].length >= least && [...value].length <= most;
 
 /* Returns the payload of a COSE_Sign1, unverified. */
 const payloadOf = (data) => {
-  if (BEFORE_KID.some((byte, i) => data[i] !== byte) || data[KID_END] !== 0xa0) throw new Malformed("not a signed object");
+  if (BEFORE_KID.some((byte, i) => data[i] !== byte) || data[KID_END] !== 0xa0)
+    throw new Malformed("not a signed object");
   // What is left is the payload and the signature: read as the array of two that they are.
   const [payload, signature] = decode(Uint8Array.of(0x82, ...data.subarray(KID_END + 1)));
-  if (!(payload instanceof Uint8Array) || signature?.length !== SIGNATURE_BYTES) throw new Malformed("not a signed object");
+  if (!(payload instanceof Uint8Array) || signature?.length !== SIGNATURE_BYTES)
+    throw new Malformed("not a signed object");
   return payload;
 };
 
@@ -34,12 +37,18 @@ const payloadOf = (data) => {
 export const readBill = (data) => {
   const fields = decode(payloadOf(data));
   if (!(fields instanceof Map) || fields.size !== SHAPES.size) throw new Malformed("not a bill");
-  for (const [key, holds] of SHAPES) if (!fields.has(key) || !holds(fields.get(key))) throw new Malformed("not a bill");
-  const [merchant, , tid, amount, currency, order, , expires, relay] = [2, 3, 4, 5, 6, 7, 8, 9, 10].map((k) => fields.get(k));
+  for (const [key, holds] of SHAPES)
+    if (!fields.has(key) || !holds(fields.get(key))) throw new Malformed("not a bill");
+  const [merchant, , tid, amount, currency, order, , expires, relay] = [2, 3, 4, 5, 6, 7, 8, 9, 10].map((k) =>
+    fields.get(k),
+  );
   return { merchant, tid, amount, currency, order, expires, relay };
 };
 
 /* Whether what the portal confirmed at the claim is what the bill says. */
 export const isSame = (bill, claimed) =>
-  bill.tid === claimed.tid && bill.merchant === claimed.merchant.id && bill.amount === claimed.amount
-  && bill.currency === claimed.currency && bill.order === claimed.order;
+  bill.tid === claimed.tid &&
+  bill.merchant === claimed.merchant.id &&
+  bill.amount === claimed.amount &&
+  bill.currency === claimed.currency &&
+  bill.order === claimed.order;

@@ -17,7 +17,10 @@ const compare = (one, other) => {
 };
 
 class Reader {
-  constructor(data) { this.data = data; this.at = 0; }
+  constructor(data) {
+    this.data = data;
+    this.at = 0;
+  }
 
   take(count) {
     if (this.at + count > this.data.length) throw new Malformed("ends early");
@@ -42,12 +45,18 @@ class Reader {
     if (depth === 0) throw new Malformed("nests too deep");
     const [major, argument] = this.head();
     switch (major) {
-      case 0: return argument;
-      case 2: return this.take(argument).slice();
-      case 3: return this.text(argument);
-      case 4: return this.array(argument, depth);
-      case 5: return this.map(argument, depth);
-      default: throw new Malformed("a type the protocol does not have");
+      case 0:
+        return argument;
+      case 2:
+        return this.take(argument).slice();
+      case 3:
+        return this.text(argument);
+      case 4:
+        return this.array(argument, depth);
+      case 5:
+        return this.map(argument, depth);
+      default:
+        throw new Malformed("a type the protocol does not have");
     }
   }
 

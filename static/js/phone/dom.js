@@ -11,7 +11,7 @@ export const h = (tag, props = {}, ...kids) => {
     if (typeof value === "function") made.addEventListener(name.slice(2), value);
     else made.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...kids.flat().filter((kid) => kid !== null && kid !== undefined && kid !== false));
+  made.append(...kids.flat(Infinity).filter((kid) => kid !== null && kid !== undefined && kid !== false));
   return made;
 };
 
@@ -27,9 +27,18 @@ export const icon = (name, size = 16) => {
 /* The fine lines on a card's face. */
 export const art = () => {
   const svg = document.createElementNS(SVG, "svg");
-  for (const [name, value] of Object.entries({ class: "art", viewBox: "0 0 358 176", preserveAspectRatio: "xMidYMid slice", "aria-hidden": "true" })) svg.setAttribute(name, value);
+  for (const [name, value] of Object.entries({
+    class: "art",
+    viewBox: "0 0 358 176",
+    preserveAspectRatio: "xMidYMid slice",
+    "aria-hidden": "true",
+  }))
+    svg.setAttribute(name, value);
   const path = svg.appendChild(document.createElementNS(SVG, "path"));
-  const lines = Array.from({ length: 14 }, (_, n) => `M${18 * n - 40} 200C${18 * n + 60} 120 ${140 + (n ? 14 + 16 * (n - 1) : 0)} 150 420 ${22 * n - 60}`);
+  const lines = Array.from(
+    { length: 14 },
+    (_, n) => `M${18 * n - 40} 200C${18 * n + 60} 120 ${140 + (n ? 14 + 16 * (n - 1) : 0)} 150 420 ${22 * n - 60}`,
+  );
   path.setAttribute("d", lines.join(""));
   return svg;
 };
@@ -38,8 +47,17 @@ export const pill = ([tone, word]) => h("span", { class: `pill is-${tone}` }, ic
 
 /* A notice: [heading, what it means and what to do], and perhaps links or buttons. */
 export const banner = (tone, [heading, words], ...acts) =>
-  h("div", { class: `banner is-${tone}`, role: tone === "bad" ? "alert" : null },
-    icon(tone, 20), h("div", { class: "stack stack-2" }, h("p", {}, h("b", {}, heading), " ", words), acts.length ? h("div", { class: "row" }, acts) : null));
+  h(
+    "div",
+    { class: `banner is-${tone}`, role: tone === "bad" ? "alert" : null },
+    icon(tone, 20),
+    h(
+      "div",
+      { class: "stack stack-2" },
+      h("p", {}, h("b", {}, heading), " ", words),
+      acts.length ? h("div", { class: "row" }, acts) : null,
+    ),
+  );
 
 export const link = (href, ...kids) => h("a", { href }, kids);
 export const linkButton = (href, tone, ...kids) => h("a", { class: `btn btn-block ${tone}`, href }, kids);
@@ -53,14 +71,34 @@ export const button = (tone, act, ...kids) => {
 export const busy = async (one, act) => {
   if (one.getAttribute("aria-busy") === "true") return;
   one.setAttribute("aria-busy", "true");
-  try { await act(); } finally { one.removeAttribute("aria-busy"); }
+  try {
+    await act();
+  } finally {
+    one.removeAttribute("aria-busy");
+  }
 };
 
 /* A labelled field; its fault, when told, is tied to it and it takes the focus. */
 export const field = ({ id, label, hint, ...props }) => {
-  const input = h("input", { class: "input", id, name: id, autocomplete: "off", autocapitalize: "off", spellcheck: "false", "aria-describedby": hint ? `${id}-hint` : null, ...props });
+  const input = h("input", {
+    class: "input",
+    id,
+    name: id,
+    autocomplete: "off",
+    autocapitalize: "off",
+    spellcheck: "false",
+    "aria-describedby": hint ? `${id}-hint` : null,
+    ...props,
+  });
   const fault = h("p", { class: "err", id: `${id}-err`, hidden: true });
-  const box = h("div", { class: "field" }, h("label", { for: id }, label), hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null, fault, input);
+  const box = h(
+    "div",
+    { class: "field" },
+    h("label", { for: id }, label),
+    hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null,
+    fault,
+    input,
+  );
   const tell = (words) => {
     fault.replaceChildren(icon("bad"), words);
     fault.hidden = !words;
@@ -72,4 +110,6 @@ export const field = ({ id, label, hint, ...props }) => {
   return { box, input, tell };
 };
 
-export const say = (text) => { document.getElementById("announce").textContent = text; };
+export const say = (text) => {
+  document.getElementById("announce").textContent = text;
+};

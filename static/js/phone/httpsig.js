@@ -14,8 +14,9 @@ export const signed = async ({ pair, keyid, method, url, headers, body, created,
   if (body.length) sent["content-digest"] = await contentDigest(body);
   const fields = COVERED_WHEN_PRESENT.filter((name) => sent[name]);
   const names = ["@method", "@target-uri", ...fields];
-  const covered = `(${names.map((name) => `"${name}"`).join(" ")});created=${created};nonce="${toB64url(nonce)}"`
-    + `;keyid="${keyid}";alg="${ALGORITHM}"`;
+  const covered =
+    `(${names.map((name) => `"${name}"`).join(" ")});created=${created};nonce="${toB64url(nonce)}"` +
+    `;keyid="${keyid}";alg="${ALGORITHM}"`;
   const lines = [
     `"@method": ${method}`,
     `"@target-uri": ${url}`,

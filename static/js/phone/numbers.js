@@ -10,7 +10,8 @@ const OTHERS = [
 
 /* Luhn mod 32; the rightmost character of the payload has factor 2. */
 export const checkCharacter = (payload) => {
-  let sum = 0, factor = 2;
+  let sum = 0,
+    factor = 2;
   for (const character of [...payload].reverse()) {
     const value = ALPHABET.indexOf(character);
     if (value < 0) throw new RangeError("not base32");

@@ -4,7 +4,7 @@ import { bigEndian64, concat, utf8 } from "./bytes.js";
 import * as store from "./store.js";
 
 const COUNTER = "counter";
-const WINDOW = 20;   // counters above the last successful one that the portal accepts
+const WINDOW = 20; // counters above the last successful one that the portal accepts
 
 const hmacKey = (bytes) => crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
 const mac = async (key, bytes) => new Uint8Array(await crypto.subtle.sign("HMAC", key, bytes));

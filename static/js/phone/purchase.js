@@ -11,15 +11,19 @@ import * as store from "./store.js";
 import { Refused, Unreachable, enrolled, newIdempotencyKey, now, post, tokenOf } from "./wallet.js";
 
 const PURCHASE = "purchase";
-const HOLD_MS = 10_000;   // for a request that the till is just sending
+const HOLD_MS = 10_000; // for a request that the till is just sending
 const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000];
 const AGAIN_MS = 1_000;
 const UNDECIDED = new Set([401, 408, 425, 429]);
 const BY_STATE = { APPROVED: "paid", DECLINED: "declined" };
 const COUNTER_CODES = new Set(["counter_used", "counter_ahead"]);
+export const IN_THE_MIDDLE = new Set(["looking", "waiting", "open", "checking"]);
 const FOLLOWS = new Set(["looking", "waiting", "checking"]);
 
-const wait = (ms) => new Promise((done) => { setTimeout(done, ms); });
+const wait = (ms) =>
+  new Promise((done) => {
+    setTimeout(done, ms);
+  });
 
 export const kept = () => store.read(PURCHASE);
 export const forget = () => store.remove(PURCHASE);
@@ -29,11 +33,17 @@ export class Purchase {
   #gone = false;
 
   /* state: as kept; onChange is called with each state that is to be shown */
-  constructor(state, onChange) { this.state = state; this.onChange = onChange; }
+  constructor(state, onChange) {
+    this.state = state;
+    this.onChange = onChange;
+  }
 
   /* A new one; bill: the bytes a relay gave, where it came from one. */
   static begun({ tid, bill = null, onChange }) {
-    const purchase = new Purchase({ tid, bill, claimed: null, reason: "", code: "", counter: 0, card: "", tries: 0 }, onChange);
+    const purchase = new Purchase(
+      { tid, bill, claimed: null, reason: "", code: "", counter: 0, card: "", tries: 0 },
+      onChange,
+    );
     purchase.#begin("claim");
     return purchase;
   }
@@ -45,7 +55,9 @@ export class Purchase {
   }
 
   /* The page shows something else now: nothing is redrawn any more. */
-  leave() { this.#gone = true; }
+  leave() {
+    this.#gone = true;
+  }
 
   /* Pays what is shown. A counter that does not fit, or a claim that lapsed, is put right without asking for the PIN
      again, as long as what is to be paid stays the same. */
@@ -64,9 +76,15 @@ export class Purchase {
     }
   }
 
-  release() { this.#begin("release"); return this.#drive(); }
+  release() {
+    this.#begin("release");
+    return this.#drive();
+  }
 
-  decline() { this.#begin("decline"); return this.#drive(); }
+  decline() {
+    this.#begin("decline");
+    return this.#drive();
+  }
 
   async #isMended(shown) {
     const { reason, counter, claimed } = this.state;
@@ -75,7 +93,11 @@ export class Purchase {
       return true;
     }
     if (reason !== "tid_not_claimed") return false;
-    if (["amount", "currency", "order"].every((name) => claimed[name] === shown[name]) && claimed.merchant.id === shown.merchant.id) return true;
+    if (
+      ["amount", "currency", "order"].every((name) => claimed[name] === shown[name]) &&
+      claimed.merchant.id === shown.merchant.id
+    )
+      return true;
     await this.#settle("open", "payment_changed");
     return false;
   }
@@ -87,7 +109,9 @@ export class Purchase {
   }
 
   async #drive() {
-    this.#driving ??= this.#follow().finally(() => { this.#driving = null; });
+    this.#driving ??= this.#follow().finally(() => {
+      this.#driving = null;
+    });
     await this.#driving;
   }
 
@@ -128,7 +152,7 @@ export class Purchase {
   async #tookClaim(told) {
     const { bill, pending } = this.state;
     if (bill && !isSame(readBill(bill), told)) {
-      this.state.differs = "bill_differs";   // whoever altered it: two hands describe it differently, nobody pays it
+      this.state.differs = "bill_differs"; // whoever altered it: two hands describe it differently, nobody pays it
       this.#begin("release");
       return;
     }

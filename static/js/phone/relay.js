@@ -8,7 +8,10 @@ const LOOPBACK = new Set(["127.0.0.1", "localhost"]);
 
 /* code: "address", "no_relay", "gone" or "bill_malformed" */
 export class RelayFault extends Error {
-  constructor(code) { super(code); this.code = code; }
+  constructor(code) {
+    super(code);
+    this.code = code;
+  }
 }
 
 export const address = async () => (await store.read(ADDRESS)) ?? "";
@@ -17,16 +20,24 @@ export const address = async () => (await store.read(ADDRESS)) ?? "";
 export const originOf = (typed) => {
   const text = typed.trim();
   try {
-    const url = new URL(/^\d+$/.test(text) ? `http://127.0.0.1:${text}` : /^https?:/.test(text) ? text : `http://${text}`);
+    const url = new URL(
+      /^\d+$/.test(text) ? `http://127.0.0.1:${text}` : /^https?:/.test(text) ? text : `http://${text}`,
+    );
     if (url.protocol === "http:" && LOOPBACK.has(url.hostname)) return url.origin;
-  } catch { /* told below */ }
+  } catch {
+    /* told below */
+  }
   throw new RelayFault("address");
 };
 
 const ask = async (origin, path) => {
   let response;
   try {
-    response = await fetch(origin + path, { credentials: "omit", cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+    response = await fetch(origin + path, {
+      credentials: "omit",
+      cache: "no-store",
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
   } catch {
     throw new RelayFault("no_relay");
   }

@@ -28,8 +28,14 @@ export const scanInto = async (video, onFound) => {
   const look = async () => {
     if (!video.srcObject) return;
     const codes = await detector.detect(video).catch(() => []);
-    const found = codes.map((code) => readNumber(code.rawValue)).find((number) => number.tid || number.fault !== "none");
-    if (found) { stop(); onFound(found); return; }
+    const found = codes
+      .map((code) => readNumber(code.rawValue))
+      .find((number) => number.tid || number.fault !== "none");
+    if (found) {
+      stop();
+      onFound(found);
+      return;
+    }
     timer = setTimeout(look, LOOK_EVERY_MS);
   };
   look();

@@ -37,7 +37,11 @@ const adopt = async (serverTime) => {
 
 const answerOf = async (response) => {
   let told = null;
-  try { told = await response.json(); } catch { /* judged by what was expected */ }
+  try {
+    told = await response.json();
+  } catch {
+    /* judged by what was expected */
+  }
   if (response.ok && told) return told;
   if (response.status >= 500 || !told) throw new Unreachable(`status ${response.status}`);
   throw new Refused(response.status, told, Number(response.headers.get("retry-after")) || 0);
