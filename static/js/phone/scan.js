@@ -1,4 +1,4 @@
-/* The camera as a scanner, where the browser has a reader of QR codes (BarcodeDetector); elsewhere the number is typed. */
+/* The camera as a scanner, where the browser reads QR codes (BarcodeDetector); elsewhere the number is typed. */
 import { readNumber } from "./numbers.js";
 
 const LOOK_EVERY_MS = 200;
@@ -12,7 +12,7 @@ export const canScan = async () => {
   }
 };
 
-/* Shows the camera in a video element and calls onFound once, with what readNumber makes of a code. Returns what stops it.
+/* Shows the camera in a video element and calls onFound once, with what readNumber makes of a code; returns what stops it.
    Throws what getUserMedia throws: NotAllowedError where the customer says no, NotFoundError without a camera. */
 export const scanInto = async (video, onFound) => {
   const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });

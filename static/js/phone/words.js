@@ -14,10 +14,11 @@ export const money = (amount, currency) => {
 export const clock = (text) =>
   new Date(text).toLocaleTimeString(LOCALE, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 export const day = (text) => {
-  const at = new Date(text),
-    today = new Date();
+  const at = new Date(text);
+  const today = new Date();
   if (at.toDateString() === today.toDateString()) return `Today, ${clock(text)}`;
-  return `${at.toLocaleDateString(LOCALE, { day: "numeric", month: "short", year: at.getFullYear() === today.getFullYear() ? undefined : "numeric" })}, ${clock(text)}`;
+  const year = at.getFullYear() === today.getFullYear() ? undefined : "numeric";
+  return `${at.toLocaleDateString(LOCALE, { day: "numeric", month: "short", year })}, ${clock(text)}`;
 };
 export const left = (ms) => {
   const s = Math.max(0, Math.ceil(ms / 1000));
