@@ -68,13 +68,14 @@ const app = {
   onLeave(act) {
     leaving.push(act);
   },
-  enrolled() {
+  async enrolled() {
+    await forgetPurchase();
     this.go("#home");
   },
   async forget() {
     await store.clear();
-    purchase = null;
-    this.go("#welcome");
+    location.hash = "";
+    location.reload(); // what still runs in this page knew the old phone
   },
   /* Takes up a T-ID; bill: the relay's bytes, where it came from one. */
   pay({ tid, bill }) {
@@ -99,7 +100,6 @@ const leave = () => {
 const drawPurchase = async (state) => {
   if (location.hash !== "#purchase") return;
   const mine = leave();
-  till.tell(state);
   let body;
   try {
     body = state.step === "open" ? await till.decide(app, state, purchase) : till.screens[state.step](app, state);
@@ -114,6 +114,7 @@ const drawPurchase = async (state) => {
     back: state.step === "open" ? "#home" : "",
     tabbed: !IN_THE_MIDDLE.has(state.step),
   });
+  till.tell(state, main);
   main.querySelector("#pin:enabled")?.focus({ preventScroll: true });
 };
 

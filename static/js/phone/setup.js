@@ -74,7 +74,7 @@ export const setUp = async (app) => {
     try {
       await enrol({ code: known?.code || code.input.value, pin: pin.input.value, name: "Demo phone" });
       await store.write(CUSTOMER, { name: known?.name ?? "" });
-      app.enrolled();
+      await app.enrolled();
     } catch (wrong) {
       if (known?.code && wrong.code === "enrolment_code_invalid") await store.remove(CUSTOMER);
       notice.replaceChildren(banner("bad", saidOf(wrong), link("#welcome", "Start again")));

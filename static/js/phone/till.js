@@ -53,13 +53,14 @@ export const screens = {
     }),
     linkButton("#receipts", "", icon("sales", 20), "See the receipt"),
   ],
-  declined: (app, state) => end(app, "bad", declined(state.reason), state),
+  declined: (app, state) =>
+    end(app, state.reason === "customer_declined" ? "neutral" : "bad", declined(state.reason), state),
   released: (app, state) => end(app, "neutral", ["Given back", "Another phone can pay this now."], state),
   ended: (app, state) => end(app, state.reason === "APPROVED" ? "info" : "neutral", ended(state.reason), state),
-  refused: (app, state) => end(app, "bad", refused(state.reason), state),
+  refused: (app, state) => end(app, AGAIN.has(state.reason) ? "warn" : "bad", refused(state.reason), state),
 };
 
-const AGAIN = new Set(["tid_unknown", "tid_claimed", "unreachable", "released"]);
+const AGAIN = new Set(["tid_unknown", "tid_claimed", "unreachable"]);
 const end = (app, tone, [lead, words], state) => {
   const again = AGAIN.has(state.reason) || state.step === "released";
   const acts = [
@@ -229,12 +230,9 @@ const TITLES = {
 export const titleOf = (state) =>
   state.step === "ended" && state.reason === "APPROVED" ? "Paid already" : TITLES[state.step];
 
-export const tell = (state) => {
-  const words = {
-    waiting: "Waiting for the shop",
-    checking: "Paying",
-    paid: `Paid ${amountOf(state)}`,
-    open: state.reason ? "" : `${shopOf(state.claimed ?? { merchant: {} })} asks for ${amountOf(state)}`,
-  };
-  if (words[state.step]) say(words[state.step]);
+/* What a screen reader says of what is drawn now. */
+export const tell = (state, drawn) => {
+  const shown = (name) => drawn.querySelector(name)?.textContent ?? "";
+  if (state.step !== "open") say(`${shown(".lead")} ${shown(".till-amount")}`.trim());
+  else if (!state.reason) say(`${shopOf(state.claimed)} asks for ${amountOf(state)}`);
 };
