@@ -153,7 +153,7 @@ class PaymentAnswer(serializers.Serializer[Any]):
         return []
 
     def get_refunds(self, payment: Any) -> list[dict[str, Any]]:
-        return RefundAnswer(payment.refunds.all(), many=True).data
+        return list(RefundAnswer(payment.refunds.all(), many=True).data)
 
 
 class PaymentsAnswer(serializers.Serializer[Any]):

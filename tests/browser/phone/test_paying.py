@@ -124,7 +124,7 @@ def test_a_reload_while_the_answer_is_lost_pays_once(phone, till):
     phone.shows("₩7,000")
     phone.page.route("**/approve", lambda route: (route.fetch(), route.abort())[0])
     phone.type_pin()
-    phone.shows("this phone keeps asking")
+    phone.shows("This phone keeps asking: do not pay again")
     phone.page.unroute_all(behavior="ignoreErrors")
     phone.window.faults.clear()
     phone.go()
