@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/v1/", include("merchants.api.urls")),
     path("api/v1/", include("settlement.api.urls")),
     path("", include("config.portal.urls")),
+    path("", include("wallets.portal.urls")),
     path("issuer/", include("issuers.portal.urls")),
     path("merchant/", include("merchants.portal.urls")),
     path("", include("settlement.portal.urls")),

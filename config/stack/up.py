@@ -174,6 +174,7 @@ def _announce(
     say(f"  Results  {addresses['PAYDESK_RNS_HOST']} UDP {addresses['PAYDESK_RNS_PORT']}")
     say(f"  Health   {addresses['PAYDESK_ORIGIN']}/healthz")
     if _is_demo(addresses):
+        say(f"  Phone    {addresses['PAYDESK_ORIGIN']}/demo/phone pays as a customer does")
         say(f"  Webhooks {addresses['PAYDESK_WEBHOOK_ECHO']} takes them and shows what came")
 
 

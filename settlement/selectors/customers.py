@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from settlement.models import Payment
+from django.db.models import Prefetch
+
+from settlement.models import Payment, Refund
 
 PAGE = 100
 
@@ -16,6 +18,7 @@ def payments_of_customer(*, customer: str, after: str) -> Sequence[Payment]:
     rows = (
         Payment.objects.filter(card__account__holder=customer)
         .select_related("card", "merchant", "store")
+        .prefetch_related(Prefetch("refunds", queryset=Refund.objects.order_by("id")))
         .order_by("id")
     )
     last = rows.filter(reference=after).values_list("id", flat=True).first()

@@ -42,6 +42,8 @@ AFTER_A_FAULT = {"exception-resolve", "dispute-close", "gap-resolve"}
 AFTER_A_DAY = {"payout"}
 # It takes a phone that staff must agree to, or that is locked; tests/issuers_portal makes them.
 AFTER_A_PHONE = {"certificate-request-agree", "certificate-request-refuse", "device-unlock"}
+# A phone is a world of its own; tests/browser/phone looks at each of its screens.
+DEMO_PHONE = {"demo-phone", "demo-phone-customer"}
 NO_LINK_LEADS_TO = (
     DOWNLOADS
     | FRAGMENTS
@@ -51,6 +53,7 @@ NO_LINK_LEADS_TO = (
     | AFTER_A_FAULT
     | AFTER_A_DAY
     | AFTER_A_PHONE
+    | DEMO_PHONE
 )
 
 

@@ -120,6 +120,15 @@ class RecordsAnswer(serializers.Serializer[Any]):
     stored = Counter()
 
 
+class RefundAnswer(serializers.Serializer[Any]):
+    """Money given back of a payment, in minor units of its currency."""
+
+    refund = Text(source="reference")
+    amount = serializers.IntegerField(source="amount_minor")
+    reason = Text(allow_blank=True)
+    refunded_at = serializers.DateTimeField()
+
+
 class PaymentAnswer(serializers.Serializer[Any]):
     """One of the customer's own payments, with its receipt's lines and refunds."""
 
@@ -144,7 +153,7 @@ class PaymentAnswer(serializers.Serializer[Any]):
         return []
 
     def get_refunds(self, payment: Any) -> list[dict[str, Any]]:
-        return []
+        return list(RefundAnswer(payment.refunds.all(), many=True).data)
 
 
 class PaymentsAnswer(serializers.Serializer[Any]):
