@@ -1,1 +1,1 @@
-"""Rules of the result notification server: no sockets, no Django, time is passed in."""
+"""Pure rules of results over UDP and of webhooks: no sockets, no Django, time is passed in."""
