@@ -13,7 +13,7 @@ from config.models.devices import DeviceKind
 from settlement.services import demo
 from settlement.services.demo import Seeded
 from settlement.simulation.casting import agreed, code_for
-from settlement.simulation.market import RelayProcess, enrol_till, pair
+from settlement.simulation.market import RELAY_STATE, RelayProcess, enrol_till, pair
 from settlement.simulation.residents import Residents
 from settlement.simulation.troupe import Troupe
 
@@ -50,7 +50,7 @@ class LiveTills:
         for number in fresh:
             shop = self.stage.bakery.reference
             self.tills[number] = enrol_till(self.troupe, till=number, shop=shop, actor=self.actor)
-        if self.relay is None or not _active(self.relay.device):
+        while self.relay is None or not _active(self.relay.device):
             self.relay = self._new_relay()
             fresh = list(self.tills)
         for number in fresh:
@@ -65,9 +65,12 @@ class LiveTills:
         return number in self.tills and _active(self.tills[number])
 
     def _new_relay(self) -> RelayProcess:
+        kept = self.folder / RELAY_STATE
         if self.relay is not None:
             self.relay.stop()
-        code = code_for(DeviceKind.RELAY, self.stage.bakery.reference, self.actor)
+            kept.unlink(missing_ok=True)  # somebody revoked it
+        shop = self.stage.bakery.reference
+        code = "" if kept.exists() else code_for(DeviceKind.RELAY, shop, self.actor)
         return RelayProcess(folder=self.folder, code=code)
 
     def close(self) -> None:

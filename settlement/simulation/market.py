@@ -32,6 +32,7 @@ from settlement.simulation.sales import Fate, Sale, SalesPlan, TillFault, Troubl
 from settlement.simulation.troupe import Troupe
 from wallets.services import customers
 
+RELAY_STATE: Final = "relay.json"
 _RELAY: Final = "merchants.devices.relay_process"
 _SERVES: Final = re.compile(r"Relay (\S+) serves (http://\S+)/ ")
 _STARTS_WITHIN_S: Final = 30.0
@@ -49,11 +50,12 @@ _ENDED: Final = frozenset({"paid", "declined"})
 
 
 class RelayProcess:
-    """``./paydesk relay`` beside the run."""
+    """``./paydesk relay`` beside the run; ``code`` is needed where ``folder`` has no key of it."""
 
     def __init__(self, *, folder: Path, code: str) -> None:
         self._log = folder / "relay.log"
-        words = ["--portal", settings.ORIGIN, "--code", code, "--port", "0"]
+        words = ["--portal", settings.ORIGIN, "--port", "0", "--state", str(folder / RELAY_STATE)]
+        words += ["--code", code] if code else []
         with self._log.open("w") as log:
             self._process = subprocess.Popen(  # noqa: S603  (this interpreter, a module of ours)
                 [sys.executable, "-P", "-m", _RELAY, *words, "--slots", "200"],

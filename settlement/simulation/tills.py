@@ -173,6 +173,7 @@ class SimulatedTill:
         for tid in self._sold:
             self._note_end(tid, within_s=until - time.monotonic())
         still = [tid for tid in self._sold if self._latest[tid].display in OPEN]
+        self._latest = {tid: self._latest[tid] for tid in still}
         self._sold = still
         return {"open": still}
 

@@ -1,10 +1,12 @@
-"""Mission §4: T-IDs between till, phone and portal, and results over UDP (4.01 to 4.14)."""
+"""Mission §4: T-IDs between till, phone and portal, and results over UDP (4.01 to 4.15)."""
 
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import datetime
 from functools import partial
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -39,6 +41,17 @@ def phone(phones):
 def books(portal) -> Iterator[Books]:
     with closing(Books(portal)) as books:
         yield books
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unheard(stand, phone, card) -> Iterator[str]:
+    """A payment whose result nobody acknowledges, begun first: its repetitions take their time."""
+    with closing(Wire(stand)) as wire:
+        tid = stand.new_tid(5_500)
+        stand.ask(tid, 5_500)
+        wire.register(tid)
+        assert buy(phone, tid, card).step is Step.PAID
+        yield tid
 
 
 @pytest.fixture
@@ -298,3 +311,19 @@ def test_4_14_a_server_killed_between_approval_and_delivery_still_delivers(
 
     assert told.state is DatagramState.APPROVED
     eventually(lambda: stand.look(tid)["delivery"] == "DELIVERED")
+
+
+def test_4_15_reconciliation_lists_what_was_approved_and_never_acknowledged(
+    portal, stand, till, phone, card, unheard
+):
+    heard = sell(till, 5_600)
+    buy(phone, heard, card)
+    eventually(lambda: stand.look(heard)["delivery"] == "DELIVERED")
+    eventually(lambda: stand.look(unheard)["delivery"] == "UNDELIVERED", within_s=60)
+    today = datetime.now(ZoneInfo("Asia/Seoul")).date()
+
+    told = portal.manage("reconcile", "--date", today.isoformat())
+
+    listed = {entry["tid"] for entry in told["undelivered"]}
+    assert unheard in listed
+    assert heard not in listed

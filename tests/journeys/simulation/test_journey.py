@@ -99,6 +99,7 @@ def test_live_traffic_goes_on_with_the_same_devices_after_a_restart(portal, verd
 def _live_for(portal, folder, *, uploads):
     """Run the live traffic until there are that many posted batches; stop it; return how many."""
     words = ("manage.py", "simulate", "--forever", "--phones", "2", "--readers", "1")
+    words += ("--tills", "1")
     process = portal.start(*words)
     deadline = time.monotonic() + 60
     while _posted(folder) < uploads:
