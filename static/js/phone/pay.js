@@ -9,16 +9,29 @@ const camera = (app, found) => {
   const video = h("video", { class: "phone-camera", playsinline: true, muted: true, "aria-label": "Camera" });
   const notice = h("div");
   const box = h("section", { class: "stack", "aria-label": "Scan" });
+  const close = () => box.replaceChildren(start, notice);
+  let left = false; // the screen, perhaps while the browser still asks whether the camera may be used
+  let stop = () => {};
+  app.onLeave(() => {
+    left = true;
+    stop();
+  });
+  const took = (number) => {
+    close();
+    found(number);
+  };
   const open = async () => {
+    notice.replaceChildren();
     box.replaceChildren(video, h("p", { class: "muted" }, "Hold the shop's QR code into the frame."));
     try {
-      app.onLeave(await scanInto(video, found));
+      stop = await scanInto(video, took);
+      if (left) stop();
     } catch (wrong) {
       const words =
         wrong.name === "NotAllowedError"
           ? "Allow the camera for this page, or type the number."
           : "Type the number instead.";
-      box.replaceChildren(start, notice);
+      close();
       notice.replaceChildren(banner("warn", ["The camera cannot be used.", words]));
     }
   };
