@@ -1,7 +1,7 @@
 """One payment: what it came to, who bears it and why, and all that happened to it."""
 
 import json
-from typing import cast
+from typing import Any, cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +15,8 @@ from config.portal.filters import Tab
 from config.roles import Right
 from settlement.models import BatchRecord, Payment
 from settlement.portal import grounds, story, words
+from settlement.portal.forms import ReasonForm
+from settlement.portal.refunds import refund_form, why_not
 from settlement.selectors.payments import as_told
 from settlement.selectors.timeline import Arrived, Entry, timeline_of
 from settlement.selectors.visible import payments_of
@@ -43,14 +45,32 @@ def payment(request: HttpRequest, reference: str) -> HttpResponse:
         "batch": _batch(entries) if _may(request, Right.SEE_BATCHES) else None,
         "for_issuer": for_issuer,
         "for_shop": for_shop,
+        "declined": words.decline_of(row.decline_reason),
+        "asked": row.request if hasattr(row, "request") else None,
         "tabs": _tabs(as_api),
         "as_api": as_api,
     }
+    if row.state == Payment.State.APPROVED or row.refunded_minor:
+        context |= _money_back(request, row, for_shop=for_shop)
     if as_api:
         context |= _api(row)
     else:
         context["lines"] = story.lines(entries, payment=row, for_issuer=for_issuer)
     return render(request, "settlement/payment.html", context)
+
+
+def _money_back(request: HttpRequest, row: Payment, *, for_shop: bool) -> dict[str, Any]:
+    """Return what was given back and, for whoever may, the forms that give more."""
+    left_minor = row.amount_minor - row.refunded_minor
+    told = {"refunds": list(row.refunds.order_by("-id")), "left_minor": left_minor}
+    if not (for_shop and _may(request, Right.REFUND_PAYMENTS)):
+        return told
+    return told | {
+        "may_refund": left_minor > 0,
+        "refund_form": refund_form(row),
+        "why_not_reverse": why_not(row),
+        "reverse_form": ReasonForm(auto_id="reverse-%s"),
+    }
 
 
 def _tabs(as_api: bool) -> list[Tab]:
