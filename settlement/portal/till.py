@@ -47,6 +47,8 @@ def till(request: HttpRequest, merchant: str) -> HttpResponse:
     """Show the keypad of a store's till; a POST charges, and leads to the sale's own page."""
     shop = merchant_for(request, merchant, Right.TAKE_PAYMENTS)
     stores = list(shop.stores.filter(closed_at=None).order_by("id"))
+    if not stores:
+        return render(request, "settlement/till_nowhere.html", {"merchant": shop})
     store = _store_asked(request, stores)
     typed = request.POST.dict() or None
     form = ChargeForm(typed, currency=shop.currency, initial=_fresh(store))
@@ -86,7 +88,7 @@ def _charged(request: HttpRequest, shop: Merchant, form: ChargeForm) -> Request:
 def _store_asked(request: HttpRequest, stores: list[Store]) -> Store:
     """Return the store of the address, or of the form; the first one where neither names any.
 
-    :raises NotFound: the merchant has no such store in use, or none at all
+    :raises NotFound: the merchant has no such store in use
     """
     asked = request.POST.get("store", "") or filters.typed(request, "store")
     fitting = [store for store in stores if asked in ("", store.reference)]
