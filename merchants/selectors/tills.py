@@ -1,14 +1,9 @@
 """What the portal's own tills have made."""
 
-from config.models import Device
+from django.db.models import QuerySet
+
 from config.refusals import NotFound
-from merchants.models import Merchant, TillNumber, VirtualTill
-
-
-def till_of(*, store: str) -> VirtualTill | None:
-    """Return the till in use at the store of that reference, with its device; None before it."""
-    rows = VirtualTill.objects.filter(store__reference=store, closed_at=None)
-    return rows.select_related("device").first()
+from merchants.models import Merchant, TillNumber
 
 
 def made_at(*, merchant: Merchant, tid: str) -> TillNumber:
@@ -23,12 +18,7 @@ def made_at(*, merchant: Merchant, tid: str) -> TillNumber:
     return found
 
 
-def newest_of(*, store: str, limit: int) -> list[str]:
-    """Return the newest T-IDs made at the tills of the store of that reference."""
+def newest_of(*, store: str) -> QuerySet[TillNumber, str]:
+    """Return the T-IDs made at the till in use of the store of that reference, newest first."""
     rows = TillNumber.objects.filter(till__store__reference=store, till__closed_at=None)
-    return list(rows.order_by("-id").values_list("tid", flat=True)[:limit])
-
-
-def is_virtual(*, device: Device) -> bool:
-    """Return whether the portal itself plays this device."""
-    return VirtualTill.objects.filter(device=device).exists()
+    return rows.order_by("-id").values_list("tid", flat=True)

@@ -16,7 +16,7 @@ from merchants.models import Equipment, Merchant, Store, TillNumber, VirtualTill
 from merchants.services import equipment
 from merchants.wire import tid as tids
 
-NAME_MAX: Final = 80
+NAME: Final = "Till in the portal"  # where lists name a device, its store stands beside it
 
 
 class TillOutOfService(Refused):
@@ -99,7 +99,7 @@ def _opened(store: Store, actor: Actor, at: datetime) -> VirtualTill:
     device = Device.objects.create(
         reference=references.new("TRM"),
         kind=DeviceKind.TERMINAL,
-        name=f"Till, {store.name}"[:NAME_MAX],
+        name=NAME,
         owner=store.merchant.reference,
         public_key=SigningKey.generate().public,
         enrolled_at=at,

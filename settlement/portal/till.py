@@ -24,7 +24,6 @@ from config.portal.filters import Tab
 from config.refusals import NotFound, Refused
 from config.roles import Right
 from merchants.models import Merchant, Store
-from merchants.selectors import tills as made
 from merchants.services import tills as numbers
 from merchants.services.tills import TillOutOfService, Wish
 from settlement.portal import words
@@ -32,7 +31,7 @@ from settlement.portal.forms import ChargeForm, show_refusal
 from settlement.portal.places import merchant_for
 from settlement.portal.stages import stage_of
 from settlement.rules.requests import Request
-from settlement.selectors.tills import sales_under
+from settlement.selectors.tills import last_sales
 from settlement.services import tills
 from settlement.services.payments.refusals import PaymentFinal, TidReused
 
@@ -198,5 +197,4 @@ def _sale(request: HttpRequest, shop: Merchant, sale: Request) -> dict[str, Any]
 
 def _recent(store: str) -> list[tuple[Any, words.Look]]:
     """Return the last sales of the store's till, each with its look."""
-    tids = made.newest_of(store=store, limit=LAST)
-    return [(row, words.payment_look(row)) for row in sales_under(tids=tids)]
+    return [(row, words.payment_look(row)) for row in last_sales(store=store, limit=LAST)]

@@ -142,6 +142,9 @@ _BEARERS: Final = {
 TRANSFERS: Final = {
     Transfer.Code.OFFLINE_SALE: _("Sale posted"),
     Transfer.Code.OFFLINE_VOID: _("Sale taken back"),
+    Transfer.Code.ONLINE_SALE: _("Sale posted"),
+    Transfer.Code.REVERSAL: _("The whole sale taken back"),
+    Transfer.Code.REFUND: _("Refund posted"),
     Transfer.Code.ISSUER_BEARS: _("Sale posted at the issuer's loss"),
     Transfer.Code.MERCHANT_BEARS: _("Sale posted at the shop's loss"),
     Transfer.Code.DEBT_OPENED: _("Overdrawn part set apart as a debt"),

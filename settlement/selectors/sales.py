@@ -172,10 +172,14 @@ def today_so_far(*, merchant: Merchant, at: datetime) -> Today:
     standing = _standing(merchant, since=at - timedelta(days=REFUSED_DAYS))
     devices = list(
         Equipment.objects.filter(merchant=merchant)
-        .select_related("device")
+        .select_related("device__virtual_till")
         .order_by("device__name", "pk")
     )
-    active = [item for item in devices if item.device.state == Device.State.ACTIVE]
+    active = [
+        item
+        for item in devices
+        if item.device.state == Device.State.ACTIVE and not hasattr(item.device, "virtual_till")
+    ]
     told = [item.unsent_count for item in active if item.unsent_count is not None]
     return Today(
         day=day,

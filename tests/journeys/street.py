@@ -68,6 +68,7 @@ class Handset:
     session: PortalSession
     device: str
     customer: str
+    secret: bytes  # what its PIN codes are made with
 
     def take(self, card: str) -> bytes:
         """Put a card of the customer on this phone and return its token."""
@@ -119,13 +120,13 @@ class Street:
 
     def handset(self, customer: str) -> Handset:
         """Enrol a phone of the customer, without any card on it yet."""
-        key = SigningKey.generate()
+        key, secret = SigningKey.generate(), os.urandom(32)
         told = self._enrol(
             "PHONE",
             owner=("--customer", customer),
             key=key,
             app_serial=b64.encode(os.urandom(9)),
-            psn_key=psn_key(device_secret=os.urandom(32), pin=PIN),
+            psn_key=psn_key(device_secret=secret, pin=PIN),
         )
         phone = Phone(device_key=key, trusted=_trusted(told), save=self._disk(told["device"]))
         session = self._session(key, told["device"])
@@ -135,6 +136,7 @@ class Street:
             session=session,
             device=told["device"],
             customer=customer,
+            secret=secret,
         )
 
     def counter(self, shop: Shop, *, line: Line | None = None) -> Counter:
