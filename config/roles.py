@@ -34,6 +34,8 @@ class Right(models.TextChoices):
     ISSUE_CARDS = "ISSUE_CARDS", _("issue cards")
     EDIT_PROGRAMMES = "EDIT_PROGRAMMES", _("edit programmes")
     SEE_PAYMENTS = "SEE_PAYMENTS", _("see payments")
+    TAKE_PAYMENTS = "TAKE_PAYMENTS", _("take payments at the till")
+    REFUND_PAYMENTS = "REFUND_PAYMENTS", _("refund and reverse payments")
     SEE_BATCHES = "SEE_BATCHES", _("see batches")
     RESOLVE_EXCEPTIONS = "RESOLVE_EXCEPTIONS", _("resolve exceptions and close disputes")
     SEE_PAYOUTS = "SEE_PAYOUTS", _("see payouts, agreements and reports")
@@ -55,7 +57,8 @@ _ISSUER_SEES = frozenset(
 )
 
 MATRIX: dict[Role, frozenset[Right]] = {
-    Role.PLATFORM_ADMIN: frozenset(Right) - {Right.BLOCK_CARDS, Right.ISSUE_CARDS},
+    Role.PLATFORM_ADMIN: frozenset(Right)
+    - {Right.BLOCK_CARDS, Right.ISSUE_CARDS, Right.TAKE_PAYMENTS, Right.REFUND_PAYMENTS},
     Role.SETTLEMENT_CLERK: frozenset(
         {
             Right.SEE_PAYMENTS,
@@ -79,6 +82,8 @@ MATRIX: dict[Role, frozenset[Right]] = {
     Role.MERCHANT_OWNER: frozenset(
         {
             Right.SEE_PAYMENTS,
+            Right.TAKE_PAYMENTS,
+            Right.REFUND_PAYMENTS,
             Right.SEE_BATCHES,
             Right.SEE_PAYOUTS,
             Right.EDIT_SHOP,
@@ -87,9 +92,16 @@ MATRIX: dict[Role, frozenset[Right]] = {
         }
     ),
     Role.MERCHANT_MANAGER: frozenset(
-        {Right.SEE_PAYMENTS, Right.SEE_BATCHES, Right.SEE_PAYOUTS, Right.EDIT_SHOP}
+        {
+            Right.SEE_PAYMENTS,
+            Right.TAKE_PAYMENTS,
+            Right.REFUND_PAYMENTS,
+            Right.SEE_BATCHES,
+            Right.SEE_PAYOUTS,
+            Right.EDIT_SHOP,
+        }
     ),
-    Role.MERCHANT_CASHIER: frozenset({Right.SEE_PAYMENTS}),
+    Role.MERCHANT_CASHIER: frozenset({Right.SEE_PAYMENTS, Right.TAKE_PAYMENTS}),
     Role.SPONSOR: frozenset(),
 }
 

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from issuers.portal import (
+    authorisations,
     blacklist,
     blocking,
     card_files,
@@ -17,6 +18,9 @@ from issuers.portal import (
 
 urlpatterns = [
     path("", programmes.issuer_list, name="issuer-list"),
+    path(
+        "<str:issuer>/authorisations", authorisations.authorisation_list, name="authorisation-list"
+    ),
     path("<str:issuer>/blacklist", blacklist.blacklist_page, name="blacklist"),
     path("<str:issuer>/blacklist/reach", blacklist.reach, name="blacklist-reach"),
     path("<str:issuer>/blacklist/block", blocking.card_find, name="card-find"),

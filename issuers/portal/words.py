@@ -9,6 +9,7 @@ from config.models import Device
 from config.models.devices import DeviceKind
 from config.templatetags.figures import span
 from issuers.models import BlacklistEntry, Card, Credential, OtaCommand, Programme
+from issuers.rules.authorisation import DeclineReason
 
 _State = OtaCommand.State
 _Action = OtaCommand.Action
@@ -55,6 +56,17 @@ def kinds() -> dict[str, str]:
         kind.CHECK.value: _("Check"),
         kind.DEBIT.value: _("Debit"),
         kind.PREPAID.value: _("Prepaid"),
+    }
+
+
+def declines() -> dict[str, str]:
+    """Return what the reasons of a decline are called (``issuers.rules.authorisation``)."""
+    return {
+        DeclineReason.CARD_BLOCKED.value: _("Card blocked"),
+        DeclineReason.ISSUER_REFUSED.value: _("Account closed, or of another currency"),
+        DeclineReason.LIMIT_EXCEEDED.value: _("Above the limit of one payment"),
+        DeclineReason.VELOCITY.value: _("Used too often in a short time"),
+        DeclineReason.INSUFFICIENT_FUNDS.value: _("Not enough money"),
     }
 
 

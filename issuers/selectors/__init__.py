@@ -3,6 +3,7 @@
 from issuers.selectors.cards import Status, card_of, status_of
 from issuers.selectors.entries import with_reach
 from issuers.selectors.visible import (
+    authorisations_visible_to,
     blacklist_visible_to,
     cards_visible_to,
     issuers_visible_to,
@@ -11,6 +12,7 @@ from issuers.selectors.visible import (
 
 __all__ = [
     "Status",
+    "authorisations_visible_to",
     "blacklist_visible_to",
     "card_of",
     "cards_visible_to",

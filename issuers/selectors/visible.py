@@ -5,7 +5,7 @@ from django.db.models import Q, QuerySet
 from config.models import User
 from config.people.access import tenants_with
 from config.roles import Right
-from issuers.models import BlacklistEntry, Card, Issuer, Programme
+from issuers.models import Authorisation, BlacklistEntry, Card, Issuer, Programme
 
 
 def issuers_visible_to(user: User, right: Right = Right.SEE_CARDS) -> QuerySet[Issuer]:
@@ -23,6 +23,14 @@ def cards_visible_to(user: User, right: Right = Right.SEE_CARDS) -> QuerySet[Car
     """Return the cards of the issuers at which ``user`` has ``right``."""
     rows = Card.objects.filter(_at_tenants(user, right, "issuer__reference"))
     return rows.select_related("issuer", "programme", "account")
+
+
+def authorisations_visible_to(
+    user: User, right: Right = Right.SEE_CARDS
+) -> QuerySet[Authorisation]:
+    """Return the decisions over the cards of the issuers at which ``user`` has ``right``."""
+    rows = Authorisation.objects.filter(_at_tenants(user, right, "card__issuer__reference"))
+    return rows.select_related("card")
 
 
 def blacklist_visible_to(

@@ -7,6 +7,7 @@ from merchants.models.notifications import (
     ResultNotification,
 )
 from merchants.models.relays import RelayPairing
+from merchants.models.tills import TillNumber, VirtualTill
 from merchants.models.webhooks import (
     WebhookAttempt,
     WebhookDelivery,
@@ -25,6 +26,8 @@ __all__ = [
     "RelayPairing",
     "ResultNotification",
     "Store",
+    "TillNumber",
+    "VirtualTill",
     "WebhookAttempt",
     "WebhookDelivery",
     "WebhookEndpoint",

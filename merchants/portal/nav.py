@@ -34,7 +34,8 @@ def items(*, user: User, membership: Membership) -> list[NavItem]:
             )
             for group, name, label, icon, order in (
                 (_("Shop"), "equipment-list", _("Terminals and readers"), "reader", 20),
-                (_("Shop"), "store-list", _("Stores"), "till", 21),
+                (_("Shop"), "relay-list", _("Relays"), "relay", 20),
+                (_("Shop"), "store-list", _("Stores"), "shop", 21),
                 (_("Set up"), "key-list", _("API keys"), "lock", 51),
                 (_("Set up"), "webhook-list", _("Webhooks"), "hook", 53),
                 (_("Set up"), "merchant-edit", _("Settings"), "gear", 59),

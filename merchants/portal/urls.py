@@ -1,6 +1,15 @@
 from django.urls import path
 
-from merchants.portal import agreements, equipment, keys, merchants, stores, webhook_acts, webhooks
+from merchants.portal import (
+    agreements,
+    equipment,
+    keys,
+    merchants,
+    relays,
+    stores,
+    webhook_acts,
+    webhooks,
+)
 
 _HOOK = "<str:merchant>/webhooks/<str:endpoint>"
 
@@ -21,6 +30,9 @@ urlpatterns = [
         equipment.equipment_revoke,
         name="equipment-revoke",
     ),
+    path("<str:merchant>/relays", relays.relay_list, name="relay-list"),
+    path("<str:merchant>/relays/<str:device>/pair", relays.relay_pair, name="relay-pair"),
+    path("<str:merchant>/relays/<str:device>/part", relays.relay_part, name="relay-part"),
     path("<str:merchant>/agreements", agreements.agreement_list, name="agreement-list"),
     path("<str:merchant>/keys", keys.key_list, name="key-list"),
     path("<str:merchant>/keys/<int:key>/revoke", keys.key_revoke, name="key-revoke"),

@@ -52,13 +52,20 @@ def enrol(
         equipment.certificate = _certificate(device, merchant, at)
         told["certificate"] = b64.encode(equipment.certificate)
     if device.kind in NUMBERED:
-        secret = os.urandom(32)
-        equipment.secret = sealing.seal(secret, context=f"equipment.secret.{device.reference}")
-        _save_with_number(equipment)
+        secret = number(equipment=equipment)
         told |= {"number": equipment.number, "secret": b64.encode(secret)}
     else:
         equipment.save(force_insert=True)
     return told
+
+
+def number(*, equipment: Equipment) -> bytes:
+    """Insert ``equipment`` with a number and a new secret, sealed; return the secret (32 bytes)."""
+    secret = os.urandom(32)
+    context = f"equipment.secret.{equipment.device.reference}"
+    equipment.secret = sealing.seal(secret, context=context)
+    _save_with_number(equipment)
+    return secret
 
 
 def secret_of(*, equipment: Equipment) -> bytes:

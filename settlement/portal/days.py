@@ -1,7 +1,6 @@
 """What a shop took per business day, a month at a time, with totals that are its rows' sums."""
 
 from collections import defaultdict
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
@@ -12,28 +11,13 @@ from django.views.decorators.http import require_safe
 
 from config.people.access import right_required
 from config.roles import Right
-from settlement.models import MerchantDay, Payment
+from settlement.models import Payment
 from settlement.portal import words
 from settlement.portal.places import choose, may_choose, shop_of
 from settlement.selectors import sales
+from settlement.selectors.sales import Day, Sums
 
 _YEARS: Final = range(2000, 2200)  # whose neighbours a date can hold too
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sum:
-    """Sales, what was taken back of them and what is left, in minor units of one currency."""
-
-    currency: str
-    sales: int = 0
-    sales_minor: int = 0
-    reversals: int = 0
-    reversals_minor: int = 0
-
-    @property
-    def net_minor(self) -> int:
-        """Return the sales less the reversals."""
-        return self.sales_minor - self.reversals_minor
 
 
 @right_required(Right.SEE_PAYMENTS)
@@ -50,7 +34,7 @@ def merchant_days(request: HttpRequest) -> HttpResponse:
     context = {
         "merchant": shop,
         "month": first,
-        "rows": [(row, _one(row), words.CHANNELS[Payment.Channel(row.channel)]) for row in rows],
+        "rows": [(row, words.CHANNELS[Payment.Channel(row.channel)]) for row in rows],
         "sums": _sums(rows),
         "previous": f"?merchant={shop.reference}&month={first - timedelta(days=1):%Y-%m}",
         "next": f"?merchant={shop.reference}&month={following:%Y-%m}" if following <= today else "",
@@ -71,28 +55,9 @@ def _following(first: date) -> date:
     return (first + timedelta(days=31)).replace(day=1)
 
 
-def _one(row: MerchantDay) -> Sum:
-    return Sum(
-        currency=row.currency,
-        sales=row.sales,
-        sales_minor=row.sales_minor,
-        reversals=row.reversals,
-        reversals_minor=row.reversals_minor,
-    )
-
-
-def _sums(rows: list[MerchantDay]) -> list[Sum]:
+def _sums(rows: list[Day]) -> list[tuple[str, Sums]]:
     """Return the month's sum per currency: they are never added across currencies."""
-    grouped: dict[str, list[MerchantDay]] = defaultdict(list)
+    found: dict[str, Sums] = defaultdict(Sums)
     for row in rows:
-        grouped[row.currency].append(row)
-    return [
-        Sum(
-            currency=currency,
-            sales=sum(row.sales for row in of),
-            sales_minor=sum(row.sales_minor for row in of),
-            reversals=sum(row.reversals for row in of),
-            reversals_minor=sum(row.reversals_minor for row in of),
-        )
-        for currency, of in sorted(grouped.items())
-    ]
+        found[row.currency] = found[row.currency].plus(row.sums)
+    return sorted(found.items())

@@ -9,13 +9,23 @@ from settlement.selectors.sales import REFUSED_DAYS, Taken, Today
 
 def taken(of: Taken) -> Tile:
     """Return what was taken today in one currency, with its trend."""
-    note = _("Sales: %(sales)s, reversed: %(reversals)s")
+    note = _("Sales: %(sales)s, reversed: %(reversals)s, refunds: %(refunds)s")
+    told = {"sales": of.sales, "reversals": of.reversals, "refunds": of.refunds}
     return Tile(
         label=_("Taken today"),
         value=money.text(of.net_minor, of.currency),
         unit=of.currency,
-        note=note % {"sales": f"{of.sales:,}", "reversals": f"{of.reversals:,}"},
+        note=note % {name: f"{number:,}" for name, number in told.items()},
         trend=of.trend,
+    )
+
+
+def waiting(today: Today, *, currency: str) -> Tile:
+    """Return how many requests a customer may still pay, and their sum in the shop's currency."""
+    return Tile(
+        label=_("Waiting now"),
+        value=f"{today.waiting:,}",
+        note=_("for %(amount)s") % {"amount": money.Money(today.waiting_minor, currency)},
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from config.paging import address, newest_first
-from config.people.access import right_required
+from config.people.access import SignedInRequest, may, right_required
 from config.portal import filters
 from config.portal.home import Tile
 from config.roles import Right
@@ -30,6 +30,8 @@ EVENTS_AT_ONCE: Final = 500
 VIEWS: Final = {
     "": gettext_lazy("All"),
     "today": gettext_lazy("Today"),
+    "open": gettext_lazy("Waiting"),
+    "refunded": gettext_lazy("Refunded"),
     "reversed": gettext_lazy("Reversed"),
     "borne": gettext_lazy("Borne by others"),
 }
@@ -37,12 +39,17 @@ VIEWS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A payment as the list draws it; ``elsewhere``: the list does not take it, only redraws it."""
+    """A payment as the list draws it; ``elsewhere``: the list does not take it, only redraws it.
+
+    ``tid``: "" for a payment that no terminal asked for; ``given_back``: "" for none.
+    """
 
     payment: Payment
+    tid: str
     look: words.Look
     paid_with: str | Promise
     warning: str | Promise
+    given_back: str = ""
     elsewhere: bool = False
 
 
@@ -61,7 +68,10 @@ def payment_live(request: HttpRequest) -> HttpResponse:
         "merchant": shop,
         "page": page,
         "rows": [row_of(payment) for payment in page.rows],
-        "tiles": _tiles(today),
+        "tiles": _tiles(today, shop),
+        "may_take": may(
+            membership=cast("SignedInRequest", request).membership, right=Right.TAKE_PAYMENTS
+        ),
         "head": today.head,
         "socket": f"{settings.SOCKETS_ORIGIN}/ws/v1/merchant/payments?merchant={shop.reference}",
         "narrowed": asked != Asked(),
@@ -108,7 +118,7 @@ def payment_tiles(request: HttpRequest) -> HttpResponse:
     if shop is None:
         return HttpResponseBadRequest()
     today = sales.today_so_far(merchant=shop, at=timezone.now())
-    return HttpResponse(render_to_string("components/tiles.html", {"tiles": _tiles(today)}))
+    return HttpResponse(render_to_string("components/tiles.html", {"tiles": _tiles(today, shop)}))
 
 
 def row_of(payment: Payment, *, fits: bool = True) -> Row:
@@ -116,11 +126,19 @@ def row_of(payment: Payment, *, fits: bool = True) -> Row:
     borne = words.borne(bearer=payment.bearer, cause=payment.bearer_cause)
     return Row(
         payment=payment,
+        tid=payment.request.tid if hasattr(payment, "request") else "",
         look=words.payment_look(payment),
         paid_with=words.CHANNELS[Payment.Channel(payment.channel)],
-        warning=borne.word if payment.bearer != Payment.Bearer.CARDHOLDER else "",
+        warning=borne.word if payment.bearer != Payment.Bearer.CARDHOLDER else _why(payment),
+        given_back=words.amount(payment.refunded_minor, payment.currency)
+        if payment.refunded_minor
+        else "",
         elsewhere=not fits,
     )
+
+
+def _why(payment: Payment) -> str | Promise:
+    return words.decline_of(payment.decline_reason)
 
 
 def _drawn(request: HttpRequest, rows: list[Row]) -> str:
@@ -135,7 +153,14 @@ def _asked(request: HttpRequest) -> Asked:
         typed=filters.typed(request, "q"),
         day=_day(request.GET.get("day", "")),
         device=filters.typed(request, "device"),
+        channel=_one_of(request, "channel", Payment.Channel.values),
+        state=_one_of(request, "state", Payment.State.values),
     )
+
+
+def _one_of(request: HttpRequest, name: str, known: list[str]) -> str:
+    asked = request.GET.get(name, "")
+    return asked if asked in known else ""
 
 
 def _day(typed: str) -> date | None:
@@ -151,22 +176,35 @@ def _toolbar(request: HttpRequest, shop: Merchant, asked: Asked, today: Today) -
         chips.append(filters.chip(request, "day", _("Day"), asked.day.isoformat()))
     if asked.device:
         name = dict(today.devices).get(asked.device, asked.device)
-        chips.append(filters.chip(request, "device", _("Reader"), name))
+        chips.append(filters.chip(request, "device", _("Where"), name))
+    if asked.channel:
+        called = str(words.CHANNELS[Payment.Channel(asked.channel)])
+        chips.append(filters.chip(request, "channel", _("Paid with"), called))
+    if asked.state:
+        called = str(words.PAYMENT_LOOKS[Payment.State(asked.state)].word)
+        chips.append(filters.chip(request, "state", _("State"), called))
     return {
         "tabs": filters.tabs(request, labels=VIEWS, current=asked.view),
         "chips": chips,
         "readers": [(ref, name, ref == asked.device) for ref, name in today.devices],
+        "channels": [(ref, name, ref == asked.channel) for ref, name in words.CHANNELS.items()],
+        "states": [
+            (ref, look.word, ref == asked.state) for ref, look in words.PAYMENT_LOOKS.items()
+        ],
         "day": asked.day,
         "typed": asked.typed,
-        "kept_by_search": filters.kept(request, "merchant", "view", "day", "device"),
+        "kept_by_search": filters.kept(
+            request, "merchant", "view", "day", "device", "channel", "state"
+        ),
         "kept_by_filter": filters.kept(request, "merchant", "view", "q"),
         "query": address(request, merchant=shop.reference),
     }
 
 
-def _tiles(today: Today) -> list[Tile]:
+def _tiles(today: Today, shop: Merchant) -> list[Tile]:
     return [
         *(figures.taken(of) for of in today.taken),
+        figures.waiting(today, currency=shop.currency),
         figures.queued(today),
         figures.posting(today),
     ]

@@ -16,6 +16,8 @@ def items(*, user: User, membership: Membership) -> list[NavItem]:
     takes = merchant or membership.tenant_kind == TenantKind.PLATFORM
     if takes and allows(membership=membership, right=Right.SEE_PAYMENTS):
         found.append(_entry("", "payment-live", _("Live sales"), "sales", order=5, key="t"))
+        if merchant and allows(membership=membership, right=Right.TAKE_PAYMENTS):
+            found.append(_till(membership))
         found.append(_entry(group, "merchant-days", _("Business days"), "statement", order=23))
     if takes and allows(membership=membership, right=Right.SEE_PAYOUTS):
         found.append(_entry(group, "payout-list", _("Payouts"), "cash", order=27))
@@ -41,6 +43,11 @@ def _queues(group: str, membership: Membership) -> list[NavItem]:
             )
         ]
     return [offline, _entry(group, "queues", _("Exceptions"), "exception", order=25, key="x")]
+
+
+def _till(membership: Membership) -> NavItem:
+    url = _at(membership, "till")
+    return NavItem(group="", url=url, label=_("Till"), icon="till", order=6, key="p")
 
 
 def _at(membership: Membership, name: str) -> str:

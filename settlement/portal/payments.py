@@ -1,7 +1,7 @@
 """One payment: what it came to, who bears it and why, and all that happened to it."""
 
 import json
-from typing import cast
+from typing import Any, cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +14,9 @@ from config.people.access import SignedInRequest, may, right_required, tenants_w
 from config.portal.filters import Tab
 from config.roles import Right
 from settlement.models import BatchRecord, Payment
-from settlement.portal import grounds, story, words
+from settlement.portal import deliveries, grounds, story, words
+from settlement.portal.forms import ReasonForm
+from settlement.portal.refunds import refund_form, why_not
 from settlement.selectors.payments import as_told
 from settlement.selectors.timeline import Arrived, Entry, timeline_of
 from settlement.selectors.visible import payments_of
@@ -32,7 +34,8 @@ def payment(request: HttpRequest, reference: str) -> HttpResponse:
     )
     for_shop = tenants.everything or row.merchant.reference in tenants.references
     entries = timeline_of(payment=row)
-    as_api = request.GET.get("tab") == "api"
+    asked = row.request if hasattr(row, "request") else None
+    tab = _tab(request, has_delivery=asked is not None and for_shop)
     context = {
         "payment": row,
         "look": words.payment_look(row),
@@ -43,21 +46,54 @@ def payment(request: HttpRequest, reference: str) -> HttpResponse:
         "batch": _batch(entries) if _may(request, Right.SEE_BATCHES) else None,
         "for_issuer": for_issuer,
         "for_shop": for_shop,
-        "tabs": _tabs(as_api),
-        "as_api": as_api,
+        "declined": words.decline_of(row.decline_reason),
+        "asked": asked,
+        "tabs": _tabs(tab, has_delivery=asked is not None and for_shop),
+        "tab": tab,
     }
-    if as_api:
+    if row.state == Payment.State.APPROVED or row.refunded_minor:
+        context |= _money_back(request, row, for_shop=for_shop)
+    if tab == "api":
         context |= _api(row)
+    elif tab == "delivery" and asked is not None:
+        context |= _delivery(asked.tid, time_zone=person.time_zone)
     else:
         context["lines"] = story.lines(entries, payment=row, for_issuer=for_issuer)
     return render(request, "settlement/payment.html", context)
 
 
-def _tabs(as_api: bool) -> list[Tab]:
+def _money_back(request: HttpRequest, row: Payment, *, for_shop: bool) -> dict[str, Any]:
+    """Return what was given back and, for whoever may, the forms that give more."""
+    left_minor = row.amount_minor - row.refunded_minor
+    told = {"refunds": list(row.refunds.order_by("-id")), "left_minor": left_minor}
+    if not (for_shop and _may(request, Right.REFUND_PAYMENTS)):
+        return told
+    return told | {
+        "may_refund": left_minor > 0,
+        "refund_form": refund_form(row),
+        "why_not_reverse": why_not(row),
+        "reverse_form": ReasonForm(auto_id="reverse-%s"),
+    }
+
+
+def _tab(request: HttpRequest, *, has_delivery: bool) -> str:
+    asked = request.GET.get("tab", "")
+    return asked if asked == "api" or (asked == "delivery" and has_delivery) else ""
+
+
+def _tabs(tab: str, *, has_delivery: bool) -> list[Tab]:
+    labels = {"": _("Timeline")}
+    labels |= {"delivery": _("Delivery")} if has_delivery else {}
+    labels |= {"api": _("API")}
     return [
-        Tab("?", _("Timeline"), not as_api),
-        Tab("?tab=api", _("API"), as_api),
+        Tab(f"?tab={name}" if name else "?", label, name == tab) for name, label in labels.items()
     ]
+
+
+def _delivery(tid: str, *, time_zone: str) -> dict[str, Any]:
+    """Return how the result went to the terminal that asked under ``tid``."""
+    log = deliveries.log_of(tid=tid, time_zone=time_zone)
+    return {"delivery": deliveries.look_of(tid=tid), "datagrams": log}
 
 
 def _may(request: HttpRequest, right: Right) -> bool:

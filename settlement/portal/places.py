@@ -41,6 +41,12 @@ def shop_of(request: HttpRequest, right: Right = Right.SEE_PAYMENTS) -> Merchant
     return None
 
 
+def merchant_for(request: HttpRequest, reference: str, right: Right) -> Merchant:
+    """Return the merchant of the address if the person has ``right`` there; foreign: as absent."""
+    person = cast("SignedInRequest", request)
+    return get_object_or_404(merchants_visible_to(person.user, right), reference=reference)
+
+
 def issuer_for(request: HttpRequest, reference: str, right: Right) -> Issuer:
     """Return the issuer if the person has ``right`` there; foreign looks like absent (404).
 

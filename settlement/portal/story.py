@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from config.models import Event
 from settlement.models import BatchRecord, LedgerAccount, Payment, Transfer
 from settlement.portal import words
 from settlement.selectors.timeline import (
@@ -132,8 +133,24 @@ def _moved(entry: Moved) -> Line:
 def _happened(entry: Happened) -> Line:
     event = entry.event
     look = words.EVENTS.get(event.type) or words.Look("neutral", event.type)
-    number = _("Event %(seq)s of the shop") % {"seq": f"{event.seq:,}"} if event.seq else ""
-    return Line(rank=4, tone=look.tone, what=look.word, who=event.type, at=entry.at, detail=number)
+    detail = ". ".join(str(part) for part in (_said(event), _numbered(event)) if part)
+    return Line(rank=4, tone=look.tone, what=look.word, who=event.type, at=entry.at, detail=detail)
+
+
+def _said(event: Event) -> str | Promise:
+    """Return what an event tells beyond its kind: what was given back, why it was declined."""
+    payment = event.body.get("payment", {})
+    if event.type == "payment.declined":
+        return str(words.decline_of(payment.get("decline_reason", ""))).rstrip(".")
+    if event.type != "refund.created":
+        return ""
+    refund = event.body["refund"]
+    amount = words.amount(refund["amount"], payment["currency"])
+    return ", ".join(part for part in (amount, refund["reason"]) if part)
+
+
+def _numbered(event: Event) -> str:
+    return _("Event %(seq)s of the shop") % {"seq": f"{event.seq:,}"} if event.seq else ""
 
 
 def _excepted(entry: Excepted, zone: ZoneInfo) -> Iterator[Line]:

@@ -10,8 +10,11 @@ from settlement.portal import (
     payments,
     payouts,
     places,
+    receipts,
+    refunds,
     report,
     search,
+    till,
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -31,6 +34,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
         exceptions.gap_resolve,
         name="gap-resolve",
     ),
+    path("merchant/<str:merchant>/till", till.till, name="till"),
+    path("merchant/<str:merchant>/till/reopen", till.till_reopen, name="till-reopen"),
+    path("merchant/<str:merchant>/till/<str:tid>", till.till_sale, name="till-sale"),
+    path("merchant/<str:merchant>/till/<str:tid>/state", till.till_state, name="till-state"),
+    path("merchant/<str:merchant>/till/<str:tid>/cancel", till.till_cancel, name="till-cancel"),
+    path(
+        "merchant/<str:merchant>/till/<str:tid>/give-to-another", till.till_give, name="till-give"
+    ),
     path("issuer/<str:issuer>/exceptions", exceptions.exception_list, name="exceptions"),
     path(
         "issuer/<str:issuer>/exceptions/<int:item>",
@@ -43,6 +54,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("queues", exceptions.queue_list, name="queues"),
     path("payments/<str:reference>", payments.payment, name="payment"),
+    path("payments/<str:reference>/receipt", receipts.receipt, name="receipt"),
+    path("payments/<str:reference>/refund", refunds.payment_refund, name="payment-refund"),
+    path("payments/<str:reference>/reverse", refunds.payment_reverse, name="payment-reverse"),
     path("batches", batches.batch_list, name="batch-list"),
     path("batches/<str:reference>", batches.batch, name="batch"),
     path("batches/<str:reference>/content", batches.batch_content, name="batch-content"),

@@ -50,6 +50,9 @@ RECORD_LOOKS: Final = {
     BatchRecord.State.POSTED: Look("ok", _("Posted")),
     BatchRecord.State.REJECTED: Look("bad", _("Rejected")),
 }
+# An approval of which something was given back: its state stays, what a desk sees does not.
+REFUNDED: Final = Look("warn", _("Refunded"))
+REFUNDED_IN_PART: Final = Look("warn", _("Refunded in part"))
 CHANNELS: Final = {
     Payment.Channel.TID: _("Phone, T-ID"),
     Payment.Channel.RELAY: _("Phone, relay"),
@@ -58,6 +61,14 @@ CHANNELS: Final = {
     Payment.Channel.PREAPPROVAL: _("Pre-approval"),
 }
 KINDS: Final = {0: _("Sale"), 1: _("Void")}
+DECLINES: Final = {
+    "card_blocked": _("The card is blocked."),
+    "insufficient_funds": _("The account does not have the amount."),
+    "limit_exceeded": _("The amount is above the card's limit."),
+    "velocity": _("The card was used too often in a short time."),
+    "issuer_refused": _("The card company said no."),
+    "customer_declined": _("The customer said no on the phone."),
+}
 REFUSALS: Final = {
     "batch_signature": _("The signature is not this reader's."),
     "batch_count": _("It does not hold as many records as it says."),
@@ -131,6 +142,9 @@ _BEARERS: Final = {
 TRANSFERS: Final = {
     Transfer.Code.OFFLINE_SALE: _("Sale posted"),
     Transfer.Code.OFFLINE_VOID: _("Sale taken back"),
+    Transfer.Code.ONLINE_SALE: _("Sale posted"),
+    Transfer.Code.REVERSAL: _("The whole sale taken back"),
+    Transfer.Code.REFUND: _("Refund posted"),
     Transfer.Code.ISSUER_BEARS: _("Sale posted at the issuer's loss"),
     Transfer.Code.MERCHANT_BEARS: _("Sale posted at the shop's loss"),
     Transfer.Code.DEBT_OPENED: _("Overdrawn part set apart as a debt"),
@@ -159,6 +173,7 @@ EVENTS: Final = {
     "payment.cancelled": Look("neutral", _("Told: cancelled")),
     "payment.expired": Look("neutral", _("Told: expired")),
     "payment.reversed": Look("neutral", _("Told: reversed")),
+    "refund.created": Look("warn", _("Refunded")),
 }
 EXCEPTIONS: Final = {
     "atc_gap": _("Transaction counters are missing"),
@@ -223,8 +238,17 @@ def borne(*, bearer: str, cause: str) -> Borne:
 
 
 def payment_look(payment: Payment) -> Look:
-    """Return the state of a payment as a pill shows it."""
+    """Return the state of a payment as a pill shows it; refunds show in it."""
+    if payment.refunded_minor == payment.amount_minor:
+        return REFUNDED
+    if payment.refunded_minor:
+        return REFUNDED_IN_PART
     return PAYMENT_LOOKS[_PaymentState(payment.state)]
+
+
+def decline_of(reason: str) -> str | Promise:
+    """Return why a payment was declined, in words; a code without words stands for itself."""
+    return DECLINES.get(reason, reason)
 
 
 def refusal_of(batch: Batch) -> str | Promise:

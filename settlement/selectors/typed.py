@@ -13,6 +13,7 @@ from settlement.models import Payment
 
 LOOK_BACK_DAYS: Final = 92  # for what is not unique: amounts and last fours
 _CODE: Final = re.compile(r"[0-9A-Z]{6}", re.ASCII)
+_TID: Final = re.compile(r"T[0-9A-Z]{22}", re.ASCII)
 _LAST4: Final = re.compile(r"[0-9]{4}", re.ASCII)
 
 
@@ -20,7 +21,9 @@ def payments_matching(
     rows: QuerySet[Payment], *, typed: str, currencies: Iterable[str], since: date
 ) -> QuerySet[Payment]:
     """
-    Return the payments of ``rows`` that ``typed`` may mean: reference, code, last four or amount.
+    Return the payments of ``rows`` that ``typed`` may mean.
+
+    A reference, a T-ID, an approval code, a last four or an amount.
 
     ``currencies``: what an amount may be in (ISO 4217). Amounts and last fours are looked for from
     business day ``since`` on. Typed codes follow protocol §1: lower case, spaces and hyphens are
@@ -29,8 +32,10 @@ def payments_matching(
     bare = re.sub(r"\s", "", typed).upper()
     if bare.startswith("PAY-"):
         return rows.filter(reference=bare)
-    meant = Q(pk__in=[])
     code = _as_code(bare)
+    if _TID.fullmatch(code):
+        return rows.filter(request__tid=code)
+    meant = Q(pk__in=[])
     if _CODE.fullmatch(code):
         meant |= Q(approval_code=code)
     recent = _amounts(typed, currencies)

@@ -19,7 +19,7 @@ def payments_visible_to(user: User, right: Right = Right.SEE_PAYMENTS) -> QueryS
 
 def payments_of(tenants: Tenants) -> QuerySet[Payment]:
     """Return the payments taken by the shops, or made with the cards, of ``tenants``."""
-    rows = Payment.objects.select_related("merchant", "store", "device", "card__issuer")
+    rows = Payment.objects.select_related("merchant", "store", "device", "card__issuer", "request")
     return rows if tenants.everything else rows.filter(_of(tenants))
 
 

@@ -46,6 +46,8 @@
     const copy = on("[data-copy]");
     if (copy) { navigator.clipboard?.writeText(copy.dataset.copy).then(() => say(document.getElementById("announce")?.dataset.copied ?? "")); return; }
 
+    if (on("[data-print]")) { print(); return; }
+
     const toast = on("[data-dismiss]");
     if (toast) { toast.closest(".toast")?.remove(); }
   });

@@ -19,6 +19,7 @@ SEE_LIST, BLOCK, SEE = Right.SEE_BLACKLIST, Right.BLOCK_CARDS, Right.SEE_CARDS
 # What a page asks for; with a second value, what it answers a GET of who may.
 PAGES = {
     "issuer-list": (SEE_LIST, 200),
+    "authorisation-list": (SEE, 200),
     "blacklist": (SEE_LIST, 200),
     "blacklist-reach": (SEE_LIST, 200),
     "card-find": (BLOCK, 200),

@@ -71,6 +71,7 @@ class Handset:
     pins: PinCodes
     device: str
     customer: str
+    secret: bytes  # what its PIN codes are made with
 
     def take(self, card: str) -> bytes:
         """Put a card of the customer on this phone and return its token."""
@@ -122,8 +123,8 @@ class Street:
 
     def handset(self, customer: str, *, pin: str = PIN) -> Handset:
         """Enrol a phone of the customer, without any card on it yet."""
-        key = SigningKey.generate()
-        pins = PinCodes(device_secret=os.urandom(32), save=lambda _state: None)
+        key, secret = SigningKey.generate(), os.urandom(32)
+        pins = PinCodes(device_secret=secret, save=lambda _state: None)
         told = self.enrol(
             "PHONE",
             owner=("--customer", customer),
@@ -141,6 +142,7 @@ class Street:
             pins=pins,
             device=told["device"],
             customer=customer,
+            secret=secret,
         )
 
     def over(self, handset: Handset, http: httpx.Client) -> Handset:

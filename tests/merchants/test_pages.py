@@ -43,6 +43,7 @@ LISTS = [
     "store-add",
     "equipment-enrol",
     "agreement-list",
+    "relay-list",
 ]
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from config import events
 from settlement.models import Batch, Payment
 from settlement.services import batches
+from tests.factories import requests
 from tests.factories.settlement import CardOnPhone, Till, card_on_phone, programme, till
 
 
@@ -46,6 +47,11 @@ class World:
     @property
     def merchant(self):
         return self.shop.merchant
+
+
+def payer_of(world):
+    """Return a customer with a card of the world's first issuer, and money beside its reserve."""
+    return requests.payer(of=world.card.card.programme, balance=20_000_000, at=world.now)
 
 
 def made():

@@ -5,7 +5,7 @@ second one: the row moves along its table, and its event is part of the same tra
 """
 
 from settlement.services.payments.approvals import Approval, approve
-from settlement.services.payments.claims import claim, decline, release
+from settlement.services.payments.claims import claim, decline, release, take_back
 from settlement.services.payments.expiry import end_due
 from settlement.services.payments.refunds import Refunded, refund
 from settlement.services.payments.requests import cancel, request, seen_by_terminal
@@ -24,4 +24,5 @@ __all__ = [
     "request",
     "reverse",
     "seen_by_terminal",
+    "take_back",
 ]

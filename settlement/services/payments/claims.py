@@ -54,6 +54,18 @@ def decline(*, device: Device, tid: str, at: datetime) -> Request:
     return _settled(_decline(device, tid, at))
 
 
+def take_back(*, device: Device, tid: str, at: datetime) -> Request:
+    """
+    Take the claim back at the wish of the terminal that asked, so that another phone can pay.
+
+    One that nobody holds stays as it is.
+
+    :raises TidUnknown: no such request of this terminal
+    :raises PaymentFinal, PaymentApproving: as :func:`release`
+    """
+    return _settled(_take_back(device, tid, at))
+
+
 def claim_until(request: Request, *, at: datetime) -> datetime:
     """Return when a claim made or renewed now ends: never after the request itself."""
     ends = at + timedelta(seconds=settings.TTL_S["CLAIM"])
@@ -98,6 +110,19 @@ def _release(device: Device, tid: str, at: datetime) -> Request | Refused:
 
 
 @transaction.atomic
+def _take_back(device: Device, tid: str, at: datetime) -> Request | Refused:
+    request, writes = _open(tid, at)
+    if request.shop.device_id != device.pk:
+        raise TidUnknown
+    word = _not_open(request) or request
+    if isinstance(word, Request) and request.state == "CLAIMED":
+        word = request._replace(state="REQUESTED", claimed_by=None, claim_expires_at=None)
+        writes += [*rows.moved(request, word, kind="released", at=at), rows.unclaimed(request)]
+    pipeline.run(*writes)
+    return word
+
+
+@transaction.atomic
 def _decline(device: Device, tid: str, at: datetime) -> Request | Refused:
     request, writes = _open(tid, at)
     word = _refused(request, device, at) or request._replace(
@@ -124,8 +149,12 @@ def _open(tid: str, at: datetime) -> tuple[Request, list[Statement]]:
 
 
 def _refused(request: Request, device: Device, at: datetime) -> Refused | None:
+    if not request.is_final and not request.is_claimed_by(device.pk, at=at):
+        return TidNotClaimed()
+    return _not_open(request)
+
+
+def _not_open(request: Request) -> Refused | None:
     if request.is_final:
         return PaymentFinal(state=request.state)
-    if not request.is_claimed_by(device.pk, at=at):
-        return TidNotClaimed()
     return PaymentApproving() if request.state == "APPROVING" else None

@@ -15,7 +15,11 @@ from settlement.rules.sheet import business_date
 from settlement.services import days
 from settlement.services.payments import rows
 from settlement.services.payments.giving_back import give_back
-from settlement.services.payments.refusals import ExceedsRefundable, PaymentNotRefundable
+from settlement.services.payments.refusals import (
+    ExceedsRefundable,
+    PaymentNotRefundable,
+    RefundedMeanwhile,
+)
 
 
 class Refunded(NamedTuple):
@@ -29,14 +33,23 @@ class Refunded(NamedTuple):
 
 @transaction.atomic
 def refund(
-    *, reference: str, amount_minor: int, reason: str, actor: Actor, at: datetime
+    *,
+    reference: str,
+    amount_minor: int,
+    reason: str,
+    actor: Actor,
+    at: datetime,
+    seen_minor: int | None = None,
 ) -> Refunded:
     """
     Give ``amount_minor`` of the payment back to whoever bore it, at any time after its approval.
 
     Position, ledger, day, the payment's sum, the refund's own record and its event are one unit.
+    ``seen_minor``: what was refunded when somebody decided on this; a form that is sent twice, or
+    from two windows, is then one refund.
 
     :raises NotFound: there is no such payment
+    :raises RefundedMeanwhile: another sum is refunded by now than ``seen_minor``
     :raises PaymentNotRefundable: it was never approved, or is reversed
     :raises ExceedsRefundable: more than is left of it
     """
@@ -46,6 +59,8 @@ def refund(
         raise NotFound
     if request.state != "APPROVED" or request.card_id is None:
         raise PaymentNotRefundable
+    if seen_minor is not None and seen_minor != request.refunded_minor:
+        raise RefundedMeanwhile
     if amount_minor > request.amount_minor - request.refunded_minor:
         raise ExceedsRefundable
     made = _made(request, amount_minor)

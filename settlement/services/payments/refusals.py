@@ -130,3 +130,9 @@ class PaymentNotRefundable(Refused):
 class ExceedsRefundable(Refused):
     code = "exceeds_refundable"
     title = "This is more than is left of the payment"
+
+
+class RefundedMeanwhile(Refused):
+    code = "refunded_meanwhile"
+    status = 409
+    title = "Something of the payment was refunded meanwhile"
