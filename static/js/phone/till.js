@@ -204,6 +204,7 @@ const pinForm = ({ usable, chosen, worth, purchase, locked }) => {
         }
         const pin = input.value;
         input.value = "";
+        input.disabled = submit.disabled = true; // once: what comes next is drawn anew
         purchase.approve(new FormData(form).get("card"), pin);
       },
     },

@@ -12,6 +12,18 @@ def paid(till, tid):
     return till.look(tid)["state"]
 
 
+def lose_the_answer(phone, tid):
+    """Approve so that the portal hears it and the phone hears nothing."""
+    phone.type_number(tid)
+    phone.shows("₩7,000")
+    phone.page.route("**/approve", lambda route: (route.fetch(), route.abort())[0])
+    phone.type_pin()
+    phone.shows("This phone keeps asking: do not pay again")
+    phone.page.goto("about:blank")
+    phone.page.unroute_all(behavior="wait")
+    phone.window.faults.clear()
+
+
 def test_a_bill_is_typed_paid_and_on_the_receipts(phone, till):
     tid = till.sale(12_500, order="A-17")
     phone.type_number(f"{tid[:6].lower()} {tid[6:12]}-{tid[12:]}")
@@ -119,14 +131,7 @@ def test_a_reload_in_the_middle_goes_on_with_the_same_bill(phone, till):
 
 
 def test_a_reload_while_the_answer_is_lost_pays_once(phone, till):
-    tid = till.sale(7_000)
-    phone.type_number(tid)
-    phone.shows("₩7,000")
-    phone.page.route("**/approve", lambda route: (route.fetch(), route.abort())[0])
-    phone.type_pin()
-    phone.shows("This phone keeps asking: do not pay again")
-    phone.page.unroute_all(behavior="ignoreErrors")
-    phone.window.faults.clear()
+    lose_the_answer(phone, till.sale(7_000))
     phone.go()
     phone.shows("PAID", "₩7,000")
     phone.go("receipts")
