@@ -23,7 +23,7 @@ from config import sequencer
 GRANIAN = (sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws")
 UVICORN = (sys.executable, "-m", "uvicorn", "--log-level", "warning")
 AT_HOME = ("--host", "127.0.0.1", "--port")
-UP_WITHIN_S = 30
+UP_WITHIN_S = 60
 
 
 @dataclass
