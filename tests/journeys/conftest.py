@@ -95,9 +95,15 @@ def desks(portal: Portal) -> Iterator[Callable[[str], Desk]]:
 
 
 @pytest.fixture(scope="session")
-def stand(street: Street, shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Stand:
-    """A terminal of the shop, switched off."""
-    return checkout.stand(street, shop, folder=tmp_path_factory.mktemp("till"))
+def stall(street: Street) -> Shop:
+    """A shop with tills, apart from the one whose events other journeys count."""
+    return street.shop("Night Market")
+
+
+@pytest.fixture(scope="session")
+def stand(street: Street, stall: Shop, tmp_path_factory: pytest.TempPathFactory) -> Stand:
+    """A terminal of that shop, switched off."""
+    return checkout.stand(street, stall, folder=tmp_path_factory.mktemp("till"))
 
 
 @pytest.fixture(scope="session")
@@ -109,10 +115,10 @@ def till(stand: Stand) -> Iterator[Till]:
 
 @pytest.fixture(scope="session")
 def relay(
-    street: Street, shop: Shop, stand: Stand, tmp_path_factory: pytest.TempPathFactory
+    street: Street, stall: Shop, stand: Stand, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RelayStand]:
-    """A relay of the shop that takes the terminal's bills."""
-    relay = checkout.relay(street, shop, folder=tmp_path_factory.mktemp("relay"))
+    """A relay of the same shop that takes the terminal's bills."""
+    relay = checkout.relay(street, stall, folder=tmp_path_factory.mktemp("relay"))
     checkout.pair(street, relay=relay.device, stand=stand)
     yield relay
     relay.stop()

@@ -84,13 +84,13 @@ def bring(phone, tid, card, *, bill):
     return phone.session.post(f"/wallet/payments/{tid}/approve", body=consent)
 
 
-def test_3_01_merchant_and_amount_are_read_back_unchanged(shop, stand, leave, read, phones, card):
+def test_3_01_merchant_and_amount_are_read_back_unchanged(stall, stand, leave, read, phones, card):
     tid = leave(12_500, order="A-301", slot="one")
 
     held = read("one")
 
     assert (held.bill.merchant, held.bill.amount, held.bill.currency) == (
-        shop.merchant,
+        stall.merchant,
         12_500,
         "KRW",
     )
@@ -207,8 +207,8 @@ def test_3_08_a_newer_bill_voids_the_one_a_phone_holds(till, leave, read, phones
 class TestARelayThatIsNotTheTerminals:
     """3.09: revoked, unpaired and foreign are told apart; nothing is approved."""
 
-    def test_3_09_unpaired_and_then_revoked(self, street, shop, stand, phones, card, till):
-        other = checkout.enrolled_relay(street, shop)
+    def test_3_09_unpaired_and_then_revoked(self, street, stall, stand, phones, card, till):
+        other = checkout.enrolled_relay(street, stall)
         first, second = (stand.bill(1_000, relay=other) for _ in range(2))
 
         assert refusal(bring, phones[0], first.tid, card, bill=first.data) == "relay_unpaired"
@@ -227,9 +227,9 @@ class TestARelayThatIsNotTheTerminals:
         assert refusal(bring, phones[0], made.tid, card, bill=made.data) == "bill_foreign"
 
     def test_3_09_a_relay_takes_no_bill_of_a_terminal_it_is_not_paired_with(
-        self, street, shop, relay, tmp_path
+        self, street, stall, relay, tmp_path
     ):
-        stranger = checkout.stand(street, shop, folder=tmp_path)
+        stranger = checkout.stand(street, stall, folder=tmp_path)
         with stranger.on() as till:
             tid = till.sell(amount_minor=1_000, currency="KRW", show=str, slot=relay.slot("nine"))
             shown = final(till, tid)
@@ -275,8 +275,8 @@ def test_3_11_several_slots_give_the_order_asked_for_and_no_other(
     assert relay.holds("T-3")
 
 
-def test_3_12_a_till_that_was_off_shows_paid_when_it_is_back(street, shop, phones, card, tmp_path):
-    stand = checkout.stand(street, shop, folder=tmp_path)
+def test_3_12_a_till_that_was_off_shows_paid_when_it_is_back(street, stall, phones, card, tmp_path):
+    stand = checkout.stand(street, stall, folder=tmp_path)
     with stand.on() as till:
         tid = sell(till, 8_800)
         eventually(lambda: stand.state(tid))

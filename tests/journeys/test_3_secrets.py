@@ -36,7 +36,7 @@ def books(portal) -> Iterator[Books]:
 
 
 @pytest.fixture(scope="module")
-def paid(street, shop, stand, relay, phones, purse, books):
+def paid(street, stall, stand, relay, phones, purse, books):
     """One payment at the relay: the customer's secrets, and all that passed on the shop's side."""
     seen: list[bytes] = []
     asked: list[httpx.Request] = []
@@ -46,7 +46,7 @@ def paid(street, shop, stand, relay, phones, purse, books):
         Router(server=stand.rns, note=lambda passing: seen.append(passing.data)) as router,
         stand.on(rns=router.address) as till,
         httpx.Client(timeout=10, event_hooks=note) as http,
-        listening(shop, seen),
+        listening(stall, seen),
     ):
         phone = street.over(phones[0], http)
         tid = checkout.sell(till, AMOUNT, order="A-302", slot=relay.slot("secret"))
@@ -55,7 +55,7 @@ def paid(street, shop, stand, relay, phones, purse, books):
         seen.append(held.data)
         approve(phone, phone.purchases.claim_bill(held), card)
         assert final(till, tid).display is Display.PAID
-        seen.append(json.dumps([stand.look(tid), shop.payments(), shop.events()]).encode())
+        seen.append(json.dumps([stand.look(tid), stall.payments(), stall.events()]).encode())
         eventually(lambda: any(tid.encode() in one and b"approved" in one for one in seen))
         memory = memory_of(relay.process.pid)
     code = next(json.loads(one.content)["pin_code"] for one in asked if b"pin_code" in one.content)
@@ -65,12 +65,12 @@ def paid(street, shop, stand, relay, phones, purse, books):
 
 
 @contextmanager
-def listening(shop, seen):
+def listening(stall, seen):
     """Hear the shop's socket meanwhile."""
-    told = httpx.get(f"{shop.origin}/api/v1/", timeout=5).json()["sockets"]
+    told = httpx.get(f"{stall.origin}/api/v1/", timeout=5).json()["sockets"]
     socket = websocket.create_connection(
         f"{told}/ws/v1/merchant/payments",
-        header=[f"Authorization: Bearer {shop.api_key}"],
+        header=[f"Authorization: Bearer {stall.api_key}"],
         suppress_origin=True,
     )
 
@@ -138,10 +138,10 @@ def test_3_02_no_file_and_no_log(portal, relay, stand, paid):
     assert found_in(b"".join(named), secrets) <= {"card"}
 
 
-def test_3_02_no_table_of_the_shop(paid, books, shop):
+def test_3_02_no_table_of_the_shop(paid, books, stall):
     secrets, _places = paid
 
-    text = books.tables("merchants_").encode() + books.told(scope=shop.merchant).encode()
+    text = books.tables("merchants_").encode() + books.told(scope=stall.merchant).encode()
 
     assert b"A-302" in text
     assert found_in(text, secrets) == set()

@@ -32,18 +32,18 @@ def books(portal) -> Iterator[Books]:
 
 
 @pytest.fixture
-def tills(street, shop, tmp_path):
+def tills(street, stall, tmp_path):
     """Tills behind a router each, which loses datagrams."""
     with ExitStack() as all_of_them:
         yield [
-            all_of_them.enter_context(behind_losses(street, shop, tmp_path, number))
+            all_of_them.enter_context(behind_losses(street, stall, tmp_path, number))
             for number in range(TILLS)
         ]
 
 
 @contextmanager
-def behind_losses(street, shop, folder, number):
-    stand = checkout.stand(street, shop, folder=folder)
+def behind_losses(street, stall, folder, number):
+    stand = checkout.stand(street, stall, folder=folder)
     weather = Weather(lost=LOSS)
     with (
         Router(server=stand.rns, seed=SEED + number, weather=weather) as router,
