@@ -25,11 +25,14 @@ DOWNLOADS = {
     *("batch-content", "card-job-errors", "list-version-file"),
     *("merchant-report-file", "payout-lines"),
 }
-FRAGMENTS = {"blacklist-reach", "card-job-state", "payment-rows", "payment-tiles"}
+FRAGMENTS = {
+    *("blacklist-reach", "card-job-state", "payment-rows", "payment-tiles", "till-state"),
+}
 ACTS = {
     *("card-job-cancel", "unblock-agree", "unblock-refuse"),
     *("device-offer", "equipment-revoke", "invitation-withdraw", "key-revoke", "merchant-resume"),
     *("merchant-suspend", "second-factor-link", "session-end", "session-end-others", "sign-out"),
+    *("relay-pair", "relay-part", "till-cancel", "till-give", "till-reopen"),
     *("staff-end", "staff-reset-factor", "tenant-switch"),
     *("webhook-replay", "webhook-replay-failed", "webhook-test"),
 }
@@ -81,6 +84,10 @@ def walk(
     card = f"{issuer}/cards/{scene.cards[0]['card']}"
     wipes = (f"{card}/phones/{phone}/wipe", f"{issuer}/devices/{phone}/wipe")
     also = {"issuer risk": (f"{card}/block", *wipes)}
+    with Window.opened(
+        chromium, origin=portal.origin, storage_state=doors("merchant owner")
+    ) as shop:
+        also["merchant owner"] = (paid(shop), charged(shop, scene.shop))
     done = Walk()
     for role in ROLES:
         with Window.opened(chromium, origin=portal.origin, storage_state=doors(role)) as window:
@@ -92,6 +99,21 @@ def walk(
             ]
             done.faults[role] = found + window.faults
     return done
+
+
+def paid(window: Window) -> str:
+    """Return the page of a payment that can be given back."""
+    page = window.go("/merchant/payments?state=APPROVED")
+    return str(page.locator("#rows tr a").first.get_attribute("href"))
+
+
+def charged(window: Window, merchant: str) -> str:
+    """Charge at the till, and return the page of the sale that waits."""
+    page = window.go(f"/merchant/{merchant}/till")
+    page.locator("[name=amount]").fill("12500")
+    page.get_by_role("button", name="Charge").click()
+    page.locator(".qr-till").wait_for()
+    return urlsplit(page.url).path
 
 
 @pytest.mark.parametrize("role", ROLES)

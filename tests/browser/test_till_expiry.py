@@ -5,9 +5,10 @@ from unittest.mock import patch
 
 import pytest
 from django.conf import settings as django_settings
-from playwright.sync_api import expect
+from playwright.sync_api import expect, sync_playwright
 
 from config.roles import Role
+from config.stack.parts import find_chromium
 from tests.browser import live_portal
 from tests.factories.config import member, signed_in
 from tests.factories.merchants import StoreFactory
@@ -30,7 +31,21 @@ def servers(django_db_setup, django_db_blocker, data_folder):
 
 
 @pytest.fixture
-def page(transactional_db, servers, chromium):
+def browser(transactional_db):
+    """A browser that opens after the database and closes before it is emptied."""
+    named = os.environ.get("PAYDESK_CHROMIUM") or find_chromium()
+    if not named:
+        pytest.skip("there is no Chromium here")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=named, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(servers, browser):
     """A cashier's page on the keypad of a shop; what its scripts throw fails the test."""
     if servers.server is None:
         servers.open_sockets()
@@ -39,7 +54,7 @@ def page(transactional_db, servers, chromium):
     def sign_in():
         return signed_in(member(Role.MERCHANT_CASHIER, merchant)).session.session_key
 
-    context = chromium.new_context()
+    context = browser.new_context()
     name, value = django_settings.SESSION_COOKIE_NAME, servers.do(sign_in)
     context.add_cookies([{"name": name, "value": value, "url": servers.origin}])
     page, faults = context.new_page(), []
