@@ -35,5 +35,7 @@ def test_rows_that_are_missing_or_too_many_are_faults():
 
     assert books.not_grown(before, records=0, batches=0) == []
     assert books.not_grown(before, records=2, batches=1) == [
-        f"{name}: 0 new rows, not {3 if name == 'events' else 2}" for name in before
+        f"{name}: 0 new rows, not {3 if name == 'events' else 2}"
+        for name in before
+        if name != "exceptions"  # of good sales none is wanted
     ]

@@ -97,6 +97,7 @@ def test_navigation_offers_the_issuers_pages(scene, membership):
         "Undelivered",
         "Card files",
         "Debts",
+        "Authorisations",
         "Cards",
         "Devices",
         "Phones asking",
