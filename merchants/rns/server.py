@@ -89,7 +89,7 @@ class Server:
         receive, send, clock = sock.recvfrom_into, sock.sendto, time.time
         buffer = memoryview(bytearray(_BUFFER))
         turn_due = 0.0
-        while not stop.is_set():
+        while True:
             try:
                 size, source = receive(buffer)
                 at = clock()
@@ -99,6 +99,8 @@ class Server:
             except OSError:  # none came for a while, or one could not be sent: it is asked again
                 at = clock()
             if at >= turn_due:
+                if stop.is_set():
+                    return
                 self.shared.turned(LOOP)
                 self._clerk.forget_old_secrets()
                 turn_due = at + _TURN_S

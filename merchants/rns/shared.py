@@ -16,7 +16,7 @@ from merchants.rules.statuses import Status, StatusMap
 SET_ASIDE_MAX: Final = 10_000
 JOURNAL_MAX: Final = 20_000
 # Between two writings of the log, which are half a second apart.
-QUERY_LINES: Final = 200
+QUERY_LINES: Final = 100
 # Terminals of one network that are not in memory: each costs a look-up before its MAC is checked.
 STRANGERS_PER_S: Final = 20
 STRANGERS_AT_ONCE: Final = 100

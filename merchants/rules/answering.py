@@ -15,7 +15,7 @@ from config.wire.errors import Malformed
 from merchants.rules.journal import Journal
 from merchants.rules.paces import Networks, Pace
 from merchants.rules.statuses import Entry, StatusMap
-from merchants.wire.datagram import LENGTH, MAC_BYTES, Datagram, DatagramKind
+from merchants.wire.datagram import LENGTH, Datagram, DatagramKind, Mac
 
 MOST_OFF_MS: Final = 30_000
 # A REGISTER writes to the database, a query reads a dictionary.
@@ -30,7 +30,6 @@ _HEADS: Final = {
 _QUERY: Final = b"PD\x01" + bytes((DatagramKind.QUERY,))
 _STATE: Final = b"PD\x01" + bytes((DatagramKind.STATE,))
 _ZEROS: Final = bytes(25)
-_ALGORITHM: Final = "sha256"
 
 type Source = tuple[str, int]  # an address and a port; of IPv6 the two first of four
 
@@ -53,12 +52,20 @@ class Cause(StrEnum):
 class Key:
     """What one terminal shares with us, and how its datagrams come."""
 
-    __slots__ = ("address", "due_at", "number", "secret")
+    __slots__ = ("_mac", "address", "due_at", "number", "secret")
 
     def __init__(self, *, number: int, secret: bytes) -> None:
         self.number, self.secret = number, secret
         self.due_at = 0.0  # see `paces`
         self.address = ""  # where its newest good datagram came from
+        self._mac: Callable[[bytes], bytes] | None = None
+
+    @property
+    def mac(self) -> Callable[[bytes], bytes]:
+        """The function that returns a body's MAC; made when it is first wanted."""
+        if self._mac is None:
+            self._mac = Mac(self.secret).of
+        return self._mac
 
 
 class Aside(NamedTuple):
@@ -139,7 +146,7 @@ class Answering:
                 self._note(tid, entry, source, at)
             self.counts.answered += 1
             body = _STATE + data[4:16] + now_ms.to_bytes(8) + entry[1]
-            return body + hmac.digest(key.secret, body, _ALGORITHM)[:MAC_BYTES]
+            return body + key.mac(body)
         return None
 
     def drop(self, cause: Cause) -> None:
@@ -156,8 +163,7 @@ class Answering:
 
     def _proved(self, key: Key, data: bytes, mac: bytes, source: Source, at: float) -> bool:
         """Say whether the MAC is the terminal's, and it keeps its pace; else count it."""
-        own = hmac.digest(key.secret, data[:112], _ALGORITHM)
-        if not hmac.compare_digest(own[:MAC_BYTES], mac):
+        if not hmac.compare_digest(key.mac(data[:112]), mac):
             self._networks.charge(address=source[0], at=at)
             self.drop(Cause.MAC)
             return False

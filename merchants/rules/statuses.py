@@ -89,10 +89,10 @@ class StatusMap:
 
     def open_tids(self) -> Iterator[str]:
         """Return the T-IDs that are not final by now, as they stand at the call."""
-        for generation in (self.young, self.old):
-            for field, entry in list(generation.items()):
-                if entry[2] < _FINAL_RANK:
-                    yield field[1 : 1 + field[0]].decode("ascii")
+        for field in [*self.young, *self.old]:  # the names alone: quick, for nobody runs meanwhile
+            entry = self.get(field)
+            if entry is not None and entry[2] < _FINAL_RANK:
+                yield field[1 : 1 + field[0]].decode("ascii")
 
     def _keep(self, field: bytes, entry: Entry) -> None:
         if len(self.young) >= self._half and field not in self.young:

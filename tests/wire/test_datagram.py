@@ -108,6 +108,11 @@ def test_every_changed_byte_is_refused() -> None:
             Datagram.decode(data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :], SECRET)
 
 
+@given(st.binary(max_size=64), st.binary(max_size=200))
+def test_a_prepared_mac_is_the_same(secret: bytes, body: bytes) -> None:
+    assert datagram.Mac(secret).of(body) == hmac.digest(secret, body, hashlib.sha256)[:16]
+
+
 def test_another_secret_is_refused() -> None:
     with pytest.raises(BadSignature):
         Datagram.decode(RESULT.encode(SECRET), b"\x01" * 32)
