@@ -24,7 +24,7 @@ def items(*, user: User, membership: Membership) -> list[NavItem]:
         (Right.SEE_CARDS, risk, "undelivered", _("Undelivered"), "offline", 12, "u"),
         (Right.SEE_BLACKLIST, risk, "card-file-list", _("Card files"), "import", 13, "i"),
         (Right.SEE_CARDS, risk, "debts", _("Debts"), "cash", 14, ""),
-        (Right.SEE_CARDS, work, "authorisation-list", _("Authorisations"), "statement", 20, "y"),
+        (Right.SEE_CARDS, work, "authorisation-list", _("Authorisations"), "sales", 20, "y"),
         (Right.SEE_CARDS, work, "card-list", _("Cards"), "card", 20, "c"),
         (Right.SEE_CARDS, work, "issuer-devices", _("Devices"), "device", 21, "v"),
         (Right.SEE_CARDS, work, "certificate-requests", _("Phones asking"), "queue", 21, "k"),

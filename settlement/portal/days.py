@@ -15,7 +15,7 @@ from settlement.models import Payment
 from settlement.portal import words
 from settlement.portal.places import choose, may_choose, shop_of
 from settlement.selectors import sales
-from settlement.selectors.sales import Day, Sums
+from settlement.selectors.takings import Day, Sums
 
 _YEARS: Final = range(2000, 2200)  # whose neighbours a date can hold too
 

@@ -11,11 +11,13 @@ from django.db.models.functions import Coalesce
 
 from config import events
 from config.models import Device, EventHead
+from config.models.devices import DeviceKind
 from merchants.models import Equipment, Merchant
-from settlement.models import Batch, DayChange, MerchantDay, Payment
+from settlement.models import Batch, Payment
 from settlement.rules.requests import OPEN
 from settlement.rules.sheet import business_date
 from settlement.selectors.payments import live_rows
+from settlement.selectors.takings import Day, Sums, taken_on
 from settlement.selectors.typed import LOOK_BACK_DAYS, payments_matching
 
 VIEWS: Final = ("", "today", "open", "refunded", "reversed", "borne")
@@ -175,11 +177,7 @@ def today_so_far(*, merchant: Merchant, at: datetime) -> Today:
         .select_related("device__virtual_till")
         .order_by("device__name", "pk")
     )
-    active = [
-        item
-        for item in devices
-        if item.device.state == Device.State.ACTIVE and not hasattr(item.device, "virtual_till")
-    ]
+    active = [item for item in devices if _may_hold(item.device)]
     told = [item.unsent_count for item in active if item.unsent_count is not None]
     return Today(
         day=day,
@@ -194,6 +192,12 @@ def today_so_far(*, merchant: Merchant, at: datetime) -> Today:
         posting=standing.posting,
         refused=standing.refused,
     )
+
+
+def _may_hold(device: Device) -> bool:
+    """Return whether a device in service may hold sales that the portal has not had."""
+    takes_taps = device.kind != DeviceKind.RELAY and not hasattr(device, "virtual_till")
+    return takes_taps and device.state == Device.State.ACTIVE
 
 
 class _Standing(NamedTuple):
@@ -231,56 +235,6 @@ def _standing(merchant: Merchant, *, since: datetime) -> _Standing:
         )
     )
     return _Standing._make(int(number) for number in row.get())
-
-
-class Sums(NamedTuple):
-    """Counts and sums of sales, reversals and refunds, sums in minor units of one currency."""
-
-    sales: int = 0
-    sales_minor: int = 0
-    reversals: int = 0
-    reversals_minor: int = 0
-    refunds: int = 0
-    refunds_minor: int = 0
-
-    @property
-    def net_minor(self) -> int:
-        """Return the sales less what was taken back and given back."""
-        return self.sales_minor - self.reversals_minor - self.refunds_minor
-
-    def plus(self, other: "Sums") -> "Sums":
-        """Return both together."""
-        return Sums._make(a + b for a, b in zip(self, other, strict=True))
-
-
-class Day(NamedTuple):
-    """What a shop took on one business day over one channel in one currency."""
-
-    business_date: date
-    channel: str
-    currency: str
-    sums: Sums
-
-
-_KEY: Final = ("business_date", "channel", "currency")
-
-
-def taken_on(*, merchant: Merchant, first: date, last: date) -> list[Day]:
-    """
-    Return what the shop took on the days from ``first`` to ``last``, by day, channel and currency.
-
-    What was rolled up into the days and what waits for it are read by one statement, or a change
-    that moves over meanwhile would count twice or not at all.
-    """
-    named = (*_KEY, *Sums._fields)
-    within = {"merchant": merchant, "business_date__range": (first, last)}
-    rolled = MerchantDay.objects.filter(**within).order_by().values_list(*named)
-    pending = DayChange.objects.filter(**within).order_by().values_list(*named)
-    found: dict[tuple[date, str, str], Sums] = defaultdict(Sums)
-    for day, channel, currency, *sums in rolled.union(pending, all=True):
-        key = (day, channel, currency)
-        found[key] = found[key].plus(Sums._make(sums))
-    return [Day(*key, sums) for key, sums in sorted(found.items())]
 
 
 def _taken(merchant: Merchant, day: date) -> list[Taken]:
