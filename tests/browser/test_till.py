@@ -14,7 +14,7 @@ from wallets.devices.purchase import Step
 
 pytestmark = pytest.mark.browser
 
-SOON_MS = 10_000
+SOON_MS = 20_000  # a hint may be lost: then the page asks by itself, every 10 s
 POLLED_MS = 4_000
 # Chromium's own line about an answer that the test withheld; nothing a script of ours said.
 WITHHELD = re.compile(r"net::ERR_FAILED")
