@@ -7,7 +7,7 @@ cursors over the same rows.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
@@ -85,9 +85,21 @@ def unnumbered_in(*, first: datetime, until: datetime, **_newer: object) -> str:
     return "events without a number" if waiting.exists() else ""
 
 
-@transaction.atomic
+class Numbered(NamedTuple):
+    """What one turn numbered: the new head of each scope, and whether more may wait."""
+
+    heads: dict[str, int]
+    more: bool
+
+
 def number(*, limit: int = 5000) -> dict[str, int]:
-    """Number the committed events that wait, in id order; return the new head of each scope.
+    """Number the committed events that wait; return the new head of each scope."""
+    return take_turn(limit=limit).heads
+
+
+@transaction.atomic
+def take_turn(*, limit: int = 5000) -> Numbered:
+    """Number the committed events that wait, in id order, at most ``limit``.
 
     Set-based: one statement whatever the count. A second sequencer finds the lock taken and
     numbers nothing. An event that commits late simply gets a later number.
@@ -96,9 +108,11 @@ def number(*, limit: int = 5000) -> dict[str, int]:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_SEQUENCER_LOCK])
         row = cursor.fetchone()
         if not row or not row[0]:
-            return {}
+            return Numbered({}, more=False)
         cursor.execute(_NUMBER, [limit])
-        return {scope: int(seq) for scope, seq in cursor.fetchall()}
+        rows = cursor.fetchall()
+    count = sum(int(count) for _scope, _seq, count in rows)
+    return Numbered({scope: int(seq) for scope, seq, _count in rows}, more=count == limit)
 
 
 # The table's trigger ``takes_next_numbers`` moves the heads along, or refuses. ``seq IS NULL`` is
@@ -114,7 +128,7 @@ WITH waiting AS (
     UPDATE config_event e SET seq = p.seq FROM placed p
      WHERE e.id = p.id AND e.at = p.at AND e.seq IS NULL RETURNING e.scope, e.seq
 )
-SELECT scope, max(seq) FROM numbered GROUP BY scope
+SELECT scope, max(seq), count(*) FROM numbered GROUP BY scope
 """
 
 _AFTER_EACH = """

@@ -16,7 +16,7 @@ from config import money
 
 type Cell = str | int | Decimal | date | None
 
-_BOM: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"  # without it some spreadsheets guess the encoding
+BOM: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"  # without it some spreadsheets guess the encoding
 # What begins a formula, with the full-width twins that a spreadsheet reads as the same.
 _RUNS: Final = tuple("=+-@\t\r\n＝＋－＠")
 
@@ -41,7 +41,7 @@ def share(part: float | None) -> Decimal | None:
 def lines(rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
     """Yield the file line by line; moments are ISO 8601 with their offset."""
     writer = csv.writer(_Echo())
-    yield _BOM
+    yield BOM
     for row in rows:
         yield writer.writerow([_cell(cell) for cell in row])
 

@@ -9,14 +9,15 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.db import connection, transaction
+from django.db import transaction
 
-from config import sealing
+from config import pipeline, sealing
 from config.models import IdempotencyRecord
+from config.pipeline import Statement
 from config.refusals import Refused
 
 KEY_MIN: Final = 16
@@ -66,37 +67,45 @@ def fingerprint(*, method: str, path: str, body: bytes) -> bytes:
 
 @transaction.atomic
 def once(
-    *, caller: str, key: str, fingerprint: bytes, at: datetime, act: Callable[[], Answer]
+    *,
+    caller: str,
+    key: str,
+    fingerprint: bytes,
+    at: datetime,
+    act: Callable[[], Answer],
+    repeated: Callable[[Answer], Statement | None] = lambda _answer: None,
 ) -> Answer:
     """
     Do ``act`` and keep its answer, or return the answer kept for this caller and key.
 
     ``act`` returns refusals as answers. What it wrote is committed with its answer: services undo
     what a refusal undoes, and what they count (a wrong code, a lock) stays. An exception undoes
-    everything and keeps nothing.
+    everything and keeps nothing. ``repeated``: what to write where it was done before, beside the
+    answer that is given again.
 
     :raises IdempotencyInProgress: the first request still runs
     :raises IdempotencyMismatch: the key was used with another method, path or body
     """
     key_hash = hashlib.sha256(f"{caller}\n{key}".encode()).digest()
-    _lock(key_hash)
-    kept = IdempotencyRecord.objects.filter(caller=caller, key_hash=key_hash).first()
+    kept = _taken(caller, key_hash)
     if kept is not None:
-        if bytes(kept.fingerprint) != fingerprint:
+        if kept.fingerprint != fingerprint:
             raise IdempotencyMismatch
-        return _answer_of(kept, caller=caller, key=key)
+        body = sealing.unseal(
+            kept.answer, context=_context(caller, key_hash), key=_derived(caller, key)
+        )
+        answer = Answer(status=kept.status, body=body)
+        noting = repeated(answer)
+        if noting is not None:
+            pipeline.run(noting)
+        return answer
     answer = act()
     if answer.is_kept:
-        IdempotencyRecord.objects.create(
-            caller=caller,
-            key_hash=key_hash,
-            fingerprint=fingerprint,
-            status=answer.status,
-            answer=sealing.seal(
-                answer.body, context=_context(caller, key_hash), key=_derived(caller, key)
-            ),
-            created_at=at,
+        sealed = sealing.seal(
+            answer.body, context=_context(caller, key_hash), key=_derived(caller, key)
         )
+        row = [caller, key_hash, fingerprint, answer.status, sealed, at]
+        pipeline.run(Statement(_KEEP, row))
     return answer
 
 
@@ -107,20 +116,39 @@ def forget_older(*, at: datetime, limit: int) -> int:
     return count
 
 
-def _answer_of(kept: IdempotencyRecord, *, caller: str, key: str) -> Answer:
-    context = _context(caller, bytes(kept.key_hash))
-    body = sealing.unseal(bytes(kept.answer), context=context, key=_derived(caller, key))
-    return Answer(status=kept.status, body=body)
+class _Kept(NamedTuple):
+    """What is kept of an answer: of which request, and the answer sealed."""
+
+    fingerprint: bytes
+    status: int
+    answer: bytes
 
 
-def _lock(key_hash: bytes) -> None:
-    """Take the key for this transaction, or refuse: who waited would hold a connection idle."""
-    with connection.cursor() as cursor:
-        number = int.from_bytes(key_hash[:8], signed=True)
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
-        (taken,) = cursor.fetchone() or (False,)
-    if not taken:
+def _taken(caller: str, key_hash: bytes) -> _Kept | None:
+    """
+    Take the key for this transaction, and return what is kept under it, in one round trip.
+
+    :raises IdempotencyInProgress: another has it; who waited would hold a connection idle
+    """
+    number = int.from_bytes(key_hash[:8], signed=True)
+    taken, kept = pipeline.run(
+        Statement(_TAKE, [number]),
+        Statement(_FIND, [caller, key_hash]),
+    )
+    if taken.row != (True,):
         raise IdempotencyInProgress(retry_after_s=1)
+    return None if kept.row is None else _Kept(*kept.row)
+
+
+_TAKE: Final = "SELECT pg_try_advisory_xact_lock(%s)"
+_FIND: Final = """
+SELECT fingerprint, status, answer FROM config_idempotencyrecord
+ WHERE caller = %s AND key_hash = %s
+"""
+_KEEP: Final = """
+INSERT INTO config_idempotencyrecord (caller, key_hash, fingerprint, status, answer, created_at)
+VALUES (%s, %s, %s, %s, %s, %s)
+"""
 
 
 def _derived(caller: str, key: str) -> bytes:

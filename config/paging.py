@@ -11,16 +11,21 @@ from django.utils.translation import gettext as _
 SIZE = 50
 EXACT_UP_TO = 10_000
 CURSORS = ("after", "before")
+AS_FILE = {"as": "csv"}  # what asks for a list as a file, all of it
 
 
 @dataclass(frozen=True, slots=True)
 class Page[Row: Model]:
-    """One page of a list, newest first, with the addresses of its neighbours ("" at the ends)."""
+    """One page of a list, newest first, with the addresses of its neighbours ("" at the ends).
+
+    ``file``: the address of the whole list as CSV.
+    """
 
     rows: list[Row]
     previous: str
     next: str
     says: str
+    file: str
 
 
 def newest_first[Row: Model](
@@ -45,6 +50,7 @@ def newest_first[Row: Model](
         previous=address(request, before=str(found[0].pk)) if found and more_above else "",
         next=address(request, after=str(found[-1].pk)) if found and more_below else "",
         says=says_of(rows),
+        file=address(request, **AS_FILE),
     )
 
 

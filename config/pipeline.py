@@ -6,7 +6,7 @@ runs them one after another, each with a snapshot of its own, so a lock that an 
 holds for those that follow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
@@ -39,16 +39,24 @@ def run(*statements: Statement) -> list[Answer]:
 
     Inside a transaction: the first that fails ends it, and raises as it would by itself.
     """
-    if not statements:
-        return []
+    return run_as_made(statements) if statements else []
+
+
+def run_as_made(statements: Iterable[Statement]) -> list[Answer]:
+    """
+    Run ``statements`` as :func:`run`, each sent as soon as it is made.
+
+    While the server works on one, the next is put together.
+    """
     connection.ensure_connection()
     raw = connection.connection
     with connection.wrap_database_errors, ExitStack() as opened:
-        # The driver's own cursor: it prepares what comes often, so that it is planned once.
-        cursors = [opened.enter_context(Cursor(raw)) for _ in statements]
-        with raw.pipeline():  # its end sends, and waits for all answers
-            for cursor, statement in zip(cursors, statements, strict=True):
-                cursor.execute(statement.sql, statement.parameters)
+        cursors = []
+        with raw.pipeline():  # its end waits for all answers
+            for statement in statements:
+                # The driver's own cursor: it prepares what comes often, so that it is planned once.
+                cursors.append(opened.enter_context(Cursor(raw)))
+                cursors[-1].execute(statement.sql, statement.parameters)
         return [
             Answer(cursor.fetchall() if cursor.description else [], cursor.rowcount)
             for cursor in cursors

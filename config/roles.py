@@ -39,9 +39,13 @@ class Right(models.TextChoices):
     SEE_BATCHES = "SEE_BATCHES", _("see batches")
     RESOLVE_EXCEPTIONS = "RESOLVE_EXCEPTIONS", _("resolve exceptions and close disputes")
     SEE_PAYOUTS = "SEE_PAYOUTS", _("see payouts, agreements and reports")
+    CLOSE_DAYS = "CLOSE_DAYS", _("close business days")
     EDIT_AGREEMENTS = "EDIT_AGREEMENTS", _("agree fees with merchants")
     EDIT_SHOP = "EDIT_SHOP", _("edit stores, terminals and readers")
     EDIT_MERCHANTS = "EDIT_MERCHANTS", _("add and edit merchants")
+    SEE_BENEFITS = "SEE_BENEFITS", _("see campaigns, redemptions and what sponsors owe")
+    EDIT_BENEFITS = "EDIT_BENEFITS", _("draft, publish and end campaigns")
+    GRANT_BENEFITS = "GRANT_BENEFITS", _("see what customers hold and grant benefits")
     INVITE_STAFF = "INVITE_STAFF", _("invite staff and end memberships")
     SEE_AUDIT = "SEE_AUDIT", _("see the audit trail")
 
@@ -53,8 +57,16 @@ KIND_OF: dict[Role, TenantKind] = {
 } | {Role.SETTLEMENT_CLERK: TenantKind.PLATFORM}
 
 _ISSUER_SEES = frozenset(
-    {Right.SEE_BLACKLIST, Right.SEE_CARDS, Right.SEE_PAYMENTS, Right.SEE_BATCHES, Right.SEE_AUDIT}
+    {
+        Right.SEE_BLACKLIST,
+        Right.SEE_CARDS,
+        Right.SEE_PAYMENTS,
+        Right.SEE_BATCHES,
+        Right.SEE_BENEFITS,
+        Right.SEE_AUDIT,
+    }
 )
+_BENEFITS = frozenset({Right.SEE_BENEFITS, Right.EDIT_BENEFITS, Right.GRANT_BENEFITS})
 
 MATRIX: dict[Role, frozenset[Right]] = {
     Role.PLATFORM_ADMIN: frozenset(Right)
@@ -64,8 +76,10 @@ MATRIX: dict[Role, frozenset[Right]] = {
             Right.SEE_PAYMENTS,
             Right.SEE_BATCHES,
             Right.SEE_PAYOUTS,
+            Right.CLOSE_DAYS,
             Right.EDIT_AGREEMENTS,
             Right.RESOLVE_EXCEPTIONS,
+            Right.SEE_BENEFITS,
             Right.SEE_AUDIT,
         }
     ),
@@ -76,7 +90,8 @@ MATRIX: dict[Role, frozenset[Right]] = {
         Right.EDIT_PROGRAMMES,
         Right.RESOLVE_EXCEPTIONS,
         Right.INVITE_STAFF,
-    },
+    }
+    | _BENEFITS,
     Role.ISSUER_APPROVER: _ISSUER_SEES | {Right.BLOCK_CARDS, Right.EDIT_PROGRAMMES},
     Role.ISSUER_AUDITOR: _ISSUER_SEES,
     Role.MERCHANT_OWNER: frozenset(
@@ -90,7 +105,8 @@ MATRIX: dict[Role, frozenset[Right]] = {
             Right.INVITE_STAFF,
             Right.SEE_AUDIT,
         }
-    ),
+    )
+    | _BENEFITS,
     Role.MERCHANT_MANAGER: frozenset(
         {
             Right.SEE_PAYMENTS,
@@ -100,9 +116,11 @@ MATRIX: dict[Role, frozenset[Right]] = {
             Right.SEE_PAYOUTS,
             Right.EDIT_SHOP,
         }
-    ),
+    )
+    | _BENEFITS,
     Role.MERCHANT_CASHIER: frozenset({Right.SEE_PAYMENTS, Right.TAKE_PAYMENTS}),
-    Role.SPONSOR: frozenset(),
+    # A brand never sees single customers.
+    Role.SPONSOR: frozenset({Right.SEE_BENEFITS, Right.EDIT_BENEFITS}),
 }
 
 

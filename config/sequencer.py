@@ -24,6 +24,7 @@ POLL_S: Final = 0.25
 RECONNECT_S: Final = 1.0
 HINT_WITHIN_S: Final = 0.5
 PART: Final = "sequencer"
+HINT: Final = "events.available"
 
 logger = logging.getLogger(__name__)
 
@@ -51,10 +52,10 @@ def _serve(runner: asyncio.Runner, stop: threading.Event) -> None:
         if time.monotonic() >= beat_due:
             health.beat(part=PART, at=timezone.now())
             beat_due = time.monotonic() + health.EVERY_S
-        heads = events.number()
-        if heads:
-            runner.run(hint(heads))
-        else:
+        turn = events.take_turn()
+        if turn.heads:
+            runner.run(hint(turn.heads))
+        if not turn.more:  # what has committed meanwhile has sent its notification
             _wait()
 
 
@@ -70,7 +71,7 @@ async def hint(heads: Mapping[str, int]) -> None:
     try:
         async with asyncio.timeout(HINT_WITHIN_S):
             for scope, seq in heads.items():
-                told = {"type": "events.available", "seq": seq}
+                told = {"type": HINT, "seq": seq}
                 await layer.group_send(group_of(scope=scope), told)
     except (RedisError, OSError, TimeoutError) as lost:
         logger.warning("no hint was sent: %s", type(lost).__name__)

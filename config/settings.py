@@ -102,6 +102,7 @@ MIDDLEWARE = [
     "config.middleware.SignedInPerson",
     "config.portal.downloads.DownloadTrail",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "config.portal.live_numbers.LiveNumbersKeptOut",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.Refusals",
     "axes.middleware.AxesMiddleware",
@@ -145,6 +146,10 @@ DATABASES = {
     }
 }
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+# What the driver's own cursors (config.pipeline) send so often on one connection is planned once;
+# 0: never, for poolers that know no prepared statements. The ORM's cursors never do.
+PREPARE_AFTER = env.int("PAYDESK_PREPARE_AFTER", default=5)
+DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", PREPARE_AFTER or None)
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379")
 
 # redis-py's read timeout would equal the layer's blocking pop and kill idle consumers.
@@ -324,8 +329,12 @@ METRICS = [
 METRICS_TOKEN = env.str("PAYDESK_METRICS_TOKEN", default="")
 # Our own reverse proxies in front: whose X-Forwarded-For entry to believe.
 PROXIES = env.int("PAYDESK_PROXIES", default=0)
-# Whom people work for: rows with ``reference``, ``name`` and ``time_zone``.
-TENANT_MODELS = {"ISSUER": "issuers.Issuer", "MERCHANT": "merchants.Merchant"}
+# Whom people work for: rows with ``reference`` and ``name``, and ``time_zone`` where they have one.
+TENANT_MODELS = {
+    "ISSUER": "issuers.Issuer",
+    "MERCHANT": "merchants.Merchant",
+    "SPONSOR": "benefits.Sponsor",
+}
 # Tables by month of ``at``. ``months``: how many whole ones are kept before the running one (0: for
 # ever). ``once``: columns unique in each month. ``needed``: ``(*, first, until, at) -> str``, why a
 # month cannot go yet, "" if it can.
@@ -363,12 +372,14 @@ DISPUTE_DAYS = env.int("PAYDESK_DISPUTE_DAYS", default=180)
 HOME = [
     "issuers.portal.home",
     "merchants.portal.home",
+    "benefits.portal.home",
     "settlement.portal.home",
     "config.portal.desk",
 ]
 NAV = [
     "issuers.portal.nav.items",
     "merchants.portal.nav.items",
+    "benefits.portal.nav.items",
     "settlement.portal.nav.items",
     "config.portal.nav.items",
 ]
@@ -382,6 +393,11 @@ WEBHOOK_ECHO = env.str("PAYDESK_WEBHOOK_ECHO", default="")  # the demo's receive
 WEBHOOK_LEASE_S = env.float("PAYDESK_WEBHOOK_LEASE_S", default=30.0)
 # How long a secret goes on signing beside the one that takes over.
 WEBHOOK_OVERLAP_H = env.int("PAYDESK_WEBHOOK_OVERLAP_H", default=24)
+
+# What an issuer's own system has for its word, and after how long without a sign of the process
+# that asked another one asks again.
+AUTHORISER_DEADLINE_S = env.float("PAYDESK_AUTHORISER_DEADLINE_S", default=5.0)
+AUTHORISER_LEASE_S = env.float("PAYDESK_AUTHORISER_LEASE_S", default=1.5)
 
 # How long a killed worker's messages stay hidden from the others; its batches wait a quarter of it.
 VISIBILITY_TIMEOUT_S = env.int("PAYDESK_VISIBILITY_TIMEOUT_S", default=90)
@@ -419,13 +435,19 @@ CELERY_BEAT_SCHEDULE = {
         ("push-commands", "issuers.tasks.push_due", 1.0),
         ("post-batches", "settlement.tasks.post_waiting", 2.0),
         ("end-requests", "settlement.tasks.end_due", 1.0),
+        ("end-overdue", "settlement.tasks.end_overdue", 1.0),
         ("roll-up-days", "settlement.tasks.roll_up_days", 1.0),
+        ("give-earnings", "settlement.tasks.give_earnings", 5.0),
+        ("try-stuck-again", "settlement.tasks.try_stuck_again", 60.0),
+        ("close-days", "settlement.tasks.close_days", 3.0),
         ("draw-up-payouts", "settlement.tasks.draw_up_payouts", 600.0),
         ("watch-readers", "settlement.tasks.watch_readers", 3600.0),
+        ("end-benefits", "benefits.tasks.end_due", 10.0),
         ("run-imports", "issuers.tasks.run_imports", 3.0),
         ("release-reserves", "issuers.tasks.release_reserves", 600.0),
         ("renew-certificates", "issuers.tasks.renew_due", 3600.0),
         ("forget-authentications", "wallets.tasks.forget_authentications", 300.0),
+        ("write-files", "config.tasks.write_files", 3.0),
         ("forget-nonces", "config.tasks.forget_expired", 300.0),
         ("mail-resets", "config.tasks.mail_resets", 5.0),
         ("make-months", "config.tasks.make_months", 21600.0),

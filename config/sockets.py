@@ -5,6 +5,7 @@ Without one it is a device or a server, and then no session counts.
 """
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from importlib import import_module
@@ -18,11 +19,12 @@ from django.db import DatabaseError, InterfaceError
 from django.urls import URLPattern, re_path
 from django.utils import timezone
 
-from config import health
+from config import following, health
 
 FOREIGN_ORIGIN: Final = 4403
 NOWHERE: Final = 4404
 PART: Final = "sockets"
+_SWITCH_S: Final = 0.0005  # how long a thread that checks rights may keep the loop waiting
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _PROVES_ITSELF: Final = frozenset({b"signature", b"authorization"})
 
@@ -100,10 +102,12 @@ async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
     ASGI's lifespan protocol: a server imports the application before its loop runs.
     """
     await receive()
+    sys.setswitchinterval(_SWITCH_S)
     beating = asyncio.create_task(_beat_for_ever())
     await send({"type": "lifespan.startup.complete"})
     await receive()
     beating.cancel()
+    await following.stop()
     await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -1,6 +1,7 @@
 """The floor's own tasks: beating, and forgetting what nobody will ask for again."""
 
 import logging
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -12,11 +13,25 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from config import audit, devices, enrolment, health, idempotency, partitions, retention
+from config import (
+    audit,
+    devices,
+    enrolment,
+    exported,
+    health,
+    idempotency,
+    jobs,
+    partitions,
+    retention,
+)
 from config.people import links, resets, tries
+from config.portal import writing
 
 BATCH: Final = 5000
 RESETS_AT_ONCE: Final = 100
+WRITTEN_FOR: Final = timedelta(
+    seconds=20
+)  # well within the time limit of a task; the next run goes on
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +54,18 @@ def forget_expired(**_newer: object) -> None:
         idempotency.forget_older,
         links.forget_old,
         tries.forget_old,
+        exported.forget_old,
     ):
         while forget(at=at, limit=BATCH) == BATCH:
             pass
     Session.objects.filter(expire_date__lte=at).delete()
+
+
+@shared_task
+def write_files(**_newer: object) -> None:
+    """Go on with the long lists that are being written, each in turn, for a bounded time."""
+    steps = {exported.KIND: writing.write_part}
+    jobs.run_in_turn(steps=steps, clock=timezone.now, until=timezone.now() + WRITTEN_FOR)
 
 
 @shared_task

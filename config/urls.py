@@ -11,12 +11,14 @@ urlpatterns = [
     path("metrics", metrics, name="metrics"),
     path("api/v1/", include("config.api.urls")),
     path("api/v1/", include("wallets.api.urls")),
+    path("api/v1/", include("benefits.api.urls")),
     path("api/v1/", include("merchants.api.urls")),
     path("api/v1/", include("settlement.api.urls")),
     path("", include("config.portal.urls")),
     path("", include("wallets.portal.urls")),
     path("issuer/", include("issuers.portal.urls")),
     path("merchant/", include("merchants.portal.urls")),
+    path("sponsor/", include("benefits.portal.urls")),
     path("", include("settlement.portal.urls")),
 ]
 

@@ -1,16 +1,17 @@
 """What workers do for issuers. Each task drains rows of the database: a lost hint loses nothing."""
 
-from time import monotonic
-from typing import Any
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
 
 from asgiref.sync import async_to_sync
 from celery import shared_task
 from channels.layers import get_channel_layer
 from django.utils import timezone
 
+from config import jobs
 from issuers.services import (
     blacklist,
-    card_files,
     commands,
     credentials,
     imports,
@@ -18,8 +19,13 @@ from issuers.services import (
     unblocking,
 )
 
-_FILE_JOBS = {imports.KIND: imports.run_chunk, unblocking.KIND: unblocking.run_chunk}
-_IMPORT_RUN_S = 20  # well within the time limit of a task; the next run goes on
+_FILE_JOBS: Final[Mapping[str, jobs.Step]] = {
+    imports.KIND: imports.run_chunk,
+    unblocking.KIND: unblocking.run_chunk,
+}
+_IMPORT_RUN: Final = timedelta(
+    seconds=20
+)  # well within the time limit of a task; the next run goes on
 
 
 @shared_task(name="issuers.tasks.publish_waiting")
@@ -61,8 +67,4 @@ def renew_due(**_kwargs: Any) -> None:
 @shared_task(name="issuers.tasks.run_imports")
 def run_imports(**_kwargs: Any) -> None:
     """Go on with unfinished files of cards for a bounded time; what is left waits for the next."""
-    until = monotonic() + _IMPORT_RUN_S
-    for kind, run_chunk in _FILE_JOBS.items():
-        for job in card_files.waiting(kind=kind):
-            while monotonic() < until and run_chunk(job=job, at=timezone.now()):
-                pass
+    jobs.run_in_turn(steps=_FILE_JOBS, clock=timezone.now, until=timezone.now() + _IMPORT_RUN)

@@ -13,7 +13,7 @@ from config import events
 from config.people import sessions
 from config.people.access import tenants_with
 from config.roles import Right
-from config.sequencer import group_of
+from config.sequencer import HINT, group_of
 from config.sockets import handshake_headers
 from merchants.services import api_keys
 from settlement.selectors import payments
@@ -45,6 +45,16 @@ class MerchantPayments(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # unt
             asyncio.create_task(self._keep_checking()),
         ]
 
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Take a hint at once: before any handler Channels tidies Django's connections up.
+
+        It does so in the one thread that all sockets share, and a hint uses none of them.
+        """
+        if message["type"] == HINT:
+            await self.events_available(message)
+        else:
+            await super().dispatch(message)
+
     async def disconnect(self, code: int) -> None:
         for clock in self.clocks:
             clock.cancel()
@@ -53,15 +63,21 @@ class MerchantPayments(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # unt
 
     async def events_available(self, hint: dict[str, Any]) -> None:
         """Send what is new; the sequencer has numbered something."""
-        await self._catch_up()
+        if hint["seq"] > self.seq:  # what came with an earlier one needs no look
+            await self._catch_up()
 
     async def _catch_up(self) -> None:
         """Send every event numbered since the last one sent, whatever hints were lost."""
         async with self.reading:
-            while rows := await database_sync_to_async(self._rows)():
-                for frame in rows:
+            more = True
+            while more:
+                frames = await payments.live_frames(
+                    merchant=self.merchant, after=self.seq, limit=_PAGE
+                )
+                for frame in frames:
                     await self.send_json(frame)
-                self.seq = rows[-1]["seq"]
+                    self.seq = frame["seq"]
+                more = len(frames) == _PAGE  # else what follows has its own hint
 
     async def _keep_beating(self) -> None:
         while True:
@@ -76,10 +92,6 @@ class MerchantPayments(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # unt
             allowed = await database_sync_to_async(self._merchant_named)()
         with suppress(RuntimeError):  # it closed by itself meanwhile
             await self.close(code=UNAUTHORIZED)
-
-    def _rows(self) -> list[dict[str, Any]]:
-        rows = payments.live_rows(merchant=self.merchant, after=self.seq, limit=_PAGE)
-        return [payments.event_as_told(row) for row in rows]
 
     def _merchant_named(self) -> str:
         """Return whose payments the caller may watch now: its key's merchant, or ``?merchant=``.

@@ -19,6 +19,7 @@ from config.signatures import SignatureInvalid
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE: Final = "urn:paydesk:problem:"
 REQUEST_ID: Final = "X-Request-Id"
+INVALID: Final = "invalid"
 _BUSY_S: Final = 1
 
 logger = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ def _of_framework(exception: exceptions.APIException) -> Problem:
 def invalid(errors: Sequence[Mapping[str, str]]) -> Problem:
     """Return the 422 of a body that does not validate: ``errors`` of ``{field, code, detail}``."""
     return Problem(
-        status=422, code="invalid", title=_("The request does not validate"), errors=list(errors)
+        status=422, code=INVALID, title=_("The request does not validate"), errors=list(errors)
     )
 
 

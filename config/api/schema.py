@@ -49,7 +49,8 @@ class Schema(AutoSchema):
             name=HEADER,
             type={"type": "string", "minLength": KEY_MIN, "maxLength": KEY_MAX},
             location=OpenApiParameter.HEADER,
-            description="The same key and body give the first answer again.",
+            description="The same key and body give the first answer again. Optional for devices,"
+            " required of an API key.",
         )
         return [*declared, header]
 

@@ -1,5 +1,5 @@
 from config.models.devices import Device, EnrolmentCode, EnrolmentFailure, SeenNonce
-from config.models.history import Alert, Audit, Event, EventHead, Heartbeat, Job
+from config.models.history import Alert, Audit, Event, EventHead, FilePart, Heartbeat, Job
 from config.models.keys import PublicKey
 from config.models.people import (
     Invitation,
@@ -9,6 +9,7 @@ from config.models.people import (
     SignInSession,
     User,
 )
+from config.models.repetitions import Repetition
 from config.models.requests import IdempotencyRecord, PasswordFailure, ResetAsked
 from config.models.second_factor import Authenticator, DemoFactor, RecoveryCode, RecoveryCodes
 
@@ -22,6 +23,7 @@ __all__ = [
     "EnrolmentFailure",
     "Event",
     "EventHead",
+    "FilePart",
     "Heartbeat",
     "IdempotencyRecord",
     "Invitation",
@@ -32,6 +34,7 @@ __all__ = [
     "PublicKey",
     "RecoveryCode",
     "RecoveryCodes",
+    "Repetition",
     "ResetAsked",
     "SeenNonce",
     "SentMail",

@@ -168,6 +168,23 @@ class Job(Stateful):
         return f"{self.kind} {self.reference}"
 
 
+class FilePart(models.Model):
+    """Some lines of a list that a job writes as a file: compressed (zlib), in order, until the file
+    expires. They commit with the job's progress."""
+
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="parts", db_index=False)
+    number = models.PositiveIntegerField()
+    body = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["job", "number"], name="filepart_once_in_a_file")
+        ]
+
+    def __str__(self) -> str:
+        return f"part {self.number} of {self.job_id}"
+
+
 class Heartbeat(models.Model):
     """When a process was last alive, for ``/healthz``."""
 

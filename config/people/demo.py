@@ -20,17 +20,25 @@ NAMES = {
     Role.MERCHANT_OWNER: "Eunji Kwon",
     Role.MERCHANT_MANAGER: "Minho Choi",
     Role.MERCHANT_CASHIER: "Ara Jung",
+    Role.SPONSOR: "Yuna Baek",
 }
 
 
 @transaction.atomic
-def seed(*, issuer: str, merchant: str, at: datetime) -> list[User]:
+def seed(*, issuer: str, merchant: str, at: datetime, sponsor: str = "") -> list[User]:
     """Make sure there is one person for each role and return them; a second call adds nobody.
 
-    ``issuer``, ``merchant``: references of the tenants they work for.
+    ``issuer``, ``merchant``, ``sponsor``: references of the tenants they work for; nobody works for
+    a sponsor of "".
     """
     tenants = {TenantKind.ISSUER: issuer, TenantKind.MERCHANT: merchant, TenantKind.PLATFORM: ""}
-    return [_person(role, tenant=tenants[KIND_OF[role]], at=at) for role in NAMES]
+    if sponsor:
+        tenants[TenantKind.SPONSOR] = sponsor
+    return [
+        _person(role, tenant=tenants[KIND_OF[role]], at=at)
+        for role in NAMES
+        if KIND_OF[role] in tenants
+    ]
 
 
 def _person(role: Role, *, tenant: str, at: datetime) -> User:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.db.models import Manager, QuerySet
+from django.db.models import Manager, QuerySet, Value
 from django.utils.translation import gettext as _
 
 from config.models import Membership
@@ -64,5 +64,9 @@ def names(*, references: set[str]) -> dict[str, str]:
 
 
 def _rows(named: str) -> QuerySet[Any, dict[str, Any]]:
-    everything: Manager[Any] = apps.get_model(named)._default_manager  # noqa: SLF001  (the model is only named)
-    return everything.values("reference", "name", "time_zone")
+    model = apps.get_model(named)
+    everything: Manager[Any] = model._default_manager  # noqa: SLF001  (the model is only named)
+    if hasattr(model, "time_zone"):
+        return everything.values("reference", "name", "time_zone")
+    # A brand is at no place: its day is the platform's.
+    return everything.values("reference", "name", time_zone=Value(settings.TIME_ZONE))

@@ -50,6 +50,11 @@ def typed(request: HttpRequest, name: str, *, most: int = 64) -> str:
     return request.GET.get(name, "").strip()[:most]
 
 
+def said(request: HttpRequest, name: str, *, most: int = 200) -> str:
+    """Return the words of a field outside any form, up to ``most`` characters and with no NUL."""
+    return request.POST.get(name, "").replace("\0", "").strip()[:most]
+
+
 def tabs(
     request: HttpRequest,
     *,

@@ -146,7 +146,7 @@ class InviteForm(forms.Form):
     role = forms.ChoiceField(label=_("Role"))
     tenant = forms.CharField(
         label=_("Tenant"),
-        help_text=_("Reference of the issuer or merchant; empty for roles of the platform."),
+        help_text=_("Reference of the issuer, merchant or brand; empty for roles of the platform."),
         max_length=32,
         required=False,
     )
@@ -156,7 +156,7 @@ class InviteForm(forms.Form):
         everywhere = kind == TenantKind.PLATFORM
         offered = [role for role in Role if everywhere or KIND_OF[role] == kind]
         self.fields["role"].choices = [  # type: ignore[attr-defined]
-            (role.value, role.label) for role in offered if KIND_OF[role] != TenantKind.SPONSOR
+            (role.value, role.label) for role in offered
         ]
         if not everywhere:
             del self.fields["tenant"]

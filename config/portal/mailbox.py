@@ -2,21 +2,26 @@
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from config.models import SentMail
 from config.paging import newest_first
+from config.portal import sheets
+from config.portal.own_sheets import MAILS
 from config.refusals import NotFound
 
 
 @require_safe
-def mailbox(request: HttpRequest) -> HttpResponse:
+def mailbox(request: HttpRequest) -> HttpResponseBase:
     """List the mails, newest first.
 
     :raises NotFound: outside the demo nothing is at this address
     """
     _require_demo()
+    if sheets.wanted(request):
+        return sheets.download(request, name="mails", rows=SentMail.objects.all(), sheet=MAILS)
     page = newest_first(rows=SentMail.objects.all(), request=request)
     return render(request, "mailbox/mailbox.html", {"page": page})
 

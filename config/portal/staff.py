@@ -5,6 +5,7 @@ from typing import cast
 from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,7 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from config.paging import newest_first
 from config.people import invitations, memberships, second_factor, tenants
 from config.people.access import SignedInRequest, actor_of, right_required
+from config.portal import sheets
 from config.portal.forms import InviteForm
+from config.portal.own_sheets import STAFF
 from config.refusals import Forbidden, Refused
 from config.roles import Right, Role
 
@@ -22,7 +25,7 @@ INVITATIONS_SHOWN = 20
 
 @right_required(Right.INVITE_STAFF)
 @require_safe
-def staff(request: HttpRequest) -> HttpResponse:
+def staff(request: HttpRequest) -> HttpResponseBase:
     """List the people of the tenants whose staff the person looks after."""
     person, at = cast("SignedInRequest", request), timezone.now()
     asked = request.GET.get("q", "").strip()
@@ -31,6 +34,8 @@ def staff(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(
             Q(user__name__icontains=asked) | Q(user__email__icontains=asked) | Q(tenant=asked)
         )
+    if sheets.wanted(request):
+        return sheets.download(request, name="staff", rows=rows, sheet=STAFF)
     page = newest_first(rows=rows, request=request)
     open_ones = invitations.invitations_visible_to(person.user, at=at).order_by("-pk")
     waiting = list(open_ones[:INVITATIONS_SHOWN])

@@ -3,7 +3,8 @@
 from typing import Any, cast
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -13,17 +14,22 @@ from config.models import Audit
 from config.paging import newest_first
 from config.people import trail
 from config.people.access import SignedInRequest, right_required
+from config.portal import sheets
+from config.portal.own_sheets import TRAIL
 from config.roles import Right
 
 
 @right_required(Right.SEE_AUDIT)
 @require_http_methods(["GET", "POST"])
-def trail_list(request: HttpRequest) -> HttpResponse:
+def trail_list(request: HttpRequest) -> HttpResponseBase:
     """List what was done, filtered by object, actor or action; a POST walks the whole chain."""
     rows = trail.audits_visible_to(cast("SignedInRequest", request).user)
     asked = {key: request.GET.get(key, "").strip()[:64] for key in ("subject", "actor", "action")}
     kept = {key: value for key, value in asked.items() if value}
-    page = newest_first(rows=rows.filter(**kept), request=request)
+    rows = rows.filter(**kept)
+    if sheets.wanted(request):
+        return sheets.download(request, name="audit", rows=rows, sheet=TRAIL)
+    page = newest_first(rows=rows, request=request)
     names = trail.names_of(rows=page.rows)
     told: dict[str, Any] = {
         "page": page,

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from config.portal import (
+    files,
     home,
     invitations,
     mailbox,
@@ -46,6 +47,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
         staff.invitation_withdraw,
         name="invitation-withdraw",
     ),
+    path("files", files.file_list, name="file-list"),
+    path("files/<str:job>", files.file, name="file"),
+    path("files/<str:job>/state", files.file_state, name="file-state"),
+    path("files/<str:job>/cancel", files.file_cancel, name="file-cancel"),
+    path("files/<str:job>/content", files.file_content, name="file-content"),
     path("audit", trail.trail_list, name="audit"),
     path("mailbox", mailbox.mailbox, name="mailbox"),
     path("mailbox/<int:mail_id>", mailbox.mail, name="mail"),

@@ -24,6 +24,11 @@ class Counts:
             xfailed=self.xfailed + other.xfailed,
         )
 
+    @property
+    def ran(self) -> bool:
+        """Whether there was any test at all."""
+        return self != Counts()
+
     def __str__(self) -> str:
         line = f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
         return f"{line}, {self.xfailed} xfailed" if self.xfailed else line

@@ -61,3 +61,9 @@ def give(who: Identity, folder: Path) -> None:
     """This function will hand ``folder`` itself to ``who`` where that is another account."""
     if who is Identity.NOBODY:
         os.chown(folder, NOBODY_UID, NOBODY_GID)
+
+
+def give_all(who: Identity, folder: Path) -> None:
+    """This function will hand ``folder`` and all below it to ``who``, as :func:`give` does."""
+    for path in (folder, *folder.rglob("*")):
+        give(who, path)

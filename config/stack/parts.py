@@ -1,4 +1,4 @@
-"""The parts of ``./paydesk test``: what each runs, beside what, and how long it may take."""
+"""The parts of ``./paydesk test``: what each runs, and how long it may take."""
 
 import os
 import shutil
@@ -18,7 +18,6 @@ FOLDERS = {
     "chaos": ("tests/chaos",),
     "seeds": ("tests/seeds",),
 }
-WAITING = frozenset({"journeys", "browser", "chaos"})
 OWN_FOLDERS = tuple(folder for folders in FOLDERS.values() for folder in folders)
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -34,10 +33,7 @@ DEPLOYED = {
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One line of the table. A part with a ``report`` runs pytest and tells counts by JUnit XML.
-
-    A part that mostly ``waits``, for processes, runs beside those that keep the processors busy.
-    """
+    """One line of the table. A part with a ``report`` runs pytest and tells counts by JUnit XML."""
 
     name: str
     commands: tuple[tuple[str, ...], ...]
@@ -45,12 +41,12 @@ class Part:
     environment: Mapping[str, str] = field(default_factory=dict)
     report: Path | None = None
     none_may_be_skipped: bool = False
-    waits: bool = False
+    needs_servers: bool = True
     absent: str = ""
 
 
 def table(*, reports: Path, pytest_words: Sequence[str] = ()) -> list[Part]:
-    """This function will list all parts; those that wait, and the others, run in this order.
+    """This function will list all parts in the order in which they begin.
 
     :param reports: the folder for JUnit XML.
     :param pytest_words: a person's own pytest options and paths; a path replaces a part's own.
@@ -62,11 +58,11 @@ def _static() -> list[Part]:
     ruff, manage = (PYTHON, "-m", "ruff"), (PYTHON, str(CHECKOUT / "manage.py"))
     djlint = (PYTHON, "-m", "djlint", "templates", "--quiet")
     return [
-        Part(name="lint", commands=((*ruff, "check", "."),), may_take_s=10),
-        Part(name="format", commands=((*ruff, "format", "--check", "."),), may_take_s=10),
-        Part(name="types", commands=((PYTHON, "-m", "mypy", "."),), may_take_s=120),
-        Part(name="contracts", commands=((str(SCRIPTS / "lint-imports"),),), may_take_s=20),
-        Part(name="templates", commands=((*djlint, "--lint"),), may_take_s=30),
+        _reading("lint", commands=((*ruff, "check", "."),), may_take_s=10),
+        _reading("format", commands=((*ruff, "format", "--check", "."),), may_take_s=10),
+        _reading("types", commands=((PYTHON, "-m", "mypy", "."),), may_take_s=120),
+        _reading("contracts", commands=((str(SCRIPTS / "lint-imports"),),), may_take_s=20),
+        _reading("templates", commands=((*djlint, "--lint"),), may_take_s=30),
         Part(
             name="migrations",
             commands=((*manage, "makemigrations", "--check", "--dry-run"),),
@@ -84,6 +80,11 @@ def _static() -> list[Part]:
     ]
 
 
+def _reading(name: str, *, commands: tuple[tuple[str, ...], ...], may_take_s: int) -> Part:
+    """A part that reads the source alone, and begins while the servers still start."""
+    return Part(name=name, commands=commands, may_take_s=may_take_s, needs_servers=False)
+
+
 def _pytest(reports: Path, words: Sequence[str]) -> list[Part]:
     named = [word for word in words if is_path(word)]
     options = [word for word in words if word not in named]
@@ -91,7 +92,7 @@ def _pytest(reports: Path, words: Sequence[str]) -> list[Part]:
         _suite(
             "unit",
             paths=["tests", *(f"--ignore={folder}" for folder in OWN_FOLDERS)],
-            options=["-n", "2", *options],
+            options=["-n", "2", "--dist", "worksteal", *options],
             reports=reports,
             may_take_s=400,
         ),
@@ -102,9 +103,16 @@ def _pytest(reports: Path, words: Sequence[str]) -> list[Part]:
             reports=reports,
             may_take_s=300,
         ),
-        _suite("chaos", paths=FOLDERS["chaos"], options=options, reports=reports, may_take_s=300),
-        _suite("seeds", paths=FOLDERS["seeds"], options=options, reports=reports, may_take_s=240),
         _browser(options, reports),
+        _suite("chaos", paths=FOLDERS["chaos"], options=options, reports=reports, may_take_s=300),
+        # Last, for it keeps all processors busy by itself when the other lane has nothing left.
+        _suite(
+            "seeds",
+            paths=FOLDERS["seeds"],
+            options=["-n", "2", "--dist", "loadfile", *options],
+            reports=reports,
+            may_take_s=180,
+        ),
     ]
     if not named:
         return parts
@@ -118,6 +126,11 @@ def _pytest(reports: Path, words: Sequence[str]) -> list[Part]:
 def is_path(word: str) -> bool:
     """This function will say whether a word names tests by their file or folder."""
     return os.path.exists(word.partition("::")[0])  # noqa: PTH110  Path refuses a long expression
+
+
+def names_nothing(word: str) -> bool:
+    """This function will say whether a word names tests that are not there."""
+    return word.startswith(("tests/", "./tests/")) and not is_path(word)
 
 
 def _suite_of(path: str) -> str:
@@ -137,7 +150,6 @@ def _suite(
         commands=((PYTHON, "-m", "pytest", *paths, f"--junitxml={report}", *options),),
         may_take_s=may_take_s,
         report=report,
-        waits=name in WAITING,
     )
 
 
@@ -151,7 +163,6 @@ def _browser(options: Sequence[str], reports: Path) -> Part:
         environment={"DJANGO_ALLOW_ASYNC_UNSAFE": "1", "PAYDESK_CHROMIUM": chromium or ""},
         report=report,
         none_may_be_skipped=True,
-        waits=True,
         absent=""
         if chromium
         else "NO CHROMIUM HERE, SO THE BROWSER TESTS DO NOT RUN "

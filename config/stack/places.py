@@ -46,6 +46,10 @@ class Places:
         return self.data / "echo"
 
     @property
+    def static(self) -> Path:
+        return self.data / "static"
+
+    @property
     def meters(self) -> Path:
         return self.data / "meters"
 
@@ -112,7 +116,7 @@ def create(places: Places) -> None:
             f"{data} holds files that are not Paydesk's. Give an empty folder with --data-dir."
         )
     (data / MARKER).write_text("The data of one installation; ./paydesk reset deletes it.\n")
-    for folder in (places.logs, places.valkey, places.beat, places.run):
+    for folder in (places.logs, places.valkey, places.beat, places.static, places.run):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _own_the_socket_folder(places)
 

@@ -13,11 +13,15 @@ MANAGE = str(CHECKOUT / "manage.py")
 # What `/healthz` asks for: the servers, and those below that beat (`config.health`).
 PARTS = (
     *("database", "broker", "web", "sockets", "sequencer", "rns", "worker", "beat"),
-    "webhooks",
+    *("webhooks", "authorisations"),
 )
 SIMULATED = "simulator"
 WEB_WORKERS = 2
+WEB_THREADS = 16  # of each worker, each with a connection to the database: 32 of the server's 200
 TASK_WORKERS = 2
+# Both check a connection before they use it again, so a restart of the database goes unnoticed.
+KEEP_CONNECTIONS = ("web", "sockets")
+KEPT_S = 600
 
 
 def table(
@@ -36,6 +40,7 @@ def table(
         "beat": _celery("beat", f"--schedule={places.beat / 'schedule'}", "--pidfile="),
     }
     commands["webhooks"] = (PYTHON, MANAGE, "run_webhooks")
+    commands["authorisations"] = (PYTHON, MANAGE, "run_authorisations")
     if environment.get("PAYDESK_WEBHOOK_ECHO"):
         commands["echo"] = (PYTHON, MANAGE, "webhook_echo")
     if simulate:
@@ -66,11 +71,12 @@ def step(name: str, *words: str, places: Places, environment: Mapping[str, str])
 def _program(
     name: str, argv: tuple[str, ...], *, places: Places, environment: Mapping[str, str]
 ) -> Program:
+    kept = {"PAYDESK_CONN_MAX_AGE": str(KEPT_S)} if name in KEEP_CONNECTIONS else {}
     return Program(
         name=name,
         argv=argv,
         log=places.logs / f"{name}.log",
-        environment=environment,
+        environment={**kept, **environment},
         essential=name == "web",
     )
 
@@ -80,6 +86,7 @@ def _web(port: int) -> tuple[str, ...]:
     return (
         *server,
         *("--port", str(port), "--workers", str(WEB_WORKERS), "--respawn-failed-workers"),
+        *("--blocking-threads", str(WEB_THREADS), "--blocking-threads-idle-timeout", str(KEPT_S)),
         *("--no-ws", "--workers-kill-timeout", "5", "config.wsgi:application"),
     )
 

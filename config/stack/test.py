@@ -1,7 +1,6 @@
 """``./paydesk test``: every check and test on servers of its own, and a table of how it went.
 
-What waits for processes runs beside what keeps the processors busy; what a part says is then told
-whole, when it has ended.
+Two parts run side by side; what each says is then told whole, when it has ended.
 """
 
 import argparse
@@ -12,12 +11,12 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-from config.stack import counts, environment, parts, programs
+from config.stack import counts, environment, parts, pattern, postgres
 from config.stack import places as folders
 from config.stack.commands import Commands, Told
 from config.stack.counts import Counts
@@ -26,6 +25,7 @@ from config.stack.places import CHECKOUT, CannotStart, Places
 from config.stack.supervisor import Supervisor
 
 NOTHING_COLLECTED = 5  # pytest's exit status when no test matched
+LANES = 2
 
 INTERRUPTED = 130
 
@@ -43,12 +43,14 @@ class Outcome:
 def run(words: Sequence[str]) -> int:
     """This function will run the chosen parts, all of them even when one fails; 0 if none failed.
 
-    :raises CannotStart: if a part is unknown or the servers do not start.
+    :raises CannotStart: if a part or a test is unknown or the servers do not start.
     """
     options, pytest_words = _parser().parse_known_args(words)
     paths = [word for word in options.part if parts.is_path(word)]
     options.part = [word for word in options.part if word not in paths]
     pytest_words = [*paths, *pytest_words]
+    if lost := [word for word in pytest_words if parts.names_nothing(word)]:
+        raise CannotStart(f"There is no {', '.join(lost)}.")
     whole = not any(map(parts.is_path, pytest_words))
     folder = Path(tempfile.mkdtemp(prefix="paydesk-test-"))
     folder.chmod(0o711)  # PostgreSQL's account may be another
@@ -81,67 +83,80 @@ def _choose(
 async def _run_all(chosen: Sequence[Part], *, data: Path, narrowed: bool, whole: bool) -> int:
     places = folders.locate(data_dir=str(data))
     folders.create(places)
+    variables = {**environment.base(places), "PAYDESK_SECRET_KEY": secrets.token_urlsafe(64)}
+    if "PAYDESK_DEMO" not in os.environ:
+        del variables["PAYDESK_DEMO"]
     async with Supervisor(say=_say) as supervisor:
-        for server in environment.embedded_servers(places, throwaway=True):
-            await supervisor.start(server)
-        variables = {**environment.base(places), "PAYDESK_SECRET_KEY": secrets.token_urlsafe(64)}
-        if "PAYDESK_DEMO" not in os.environ:
-            del variables["PAYDESK_DEMO"]
-        if whole and any(part.report for part in chosen):
-            await _migrate_once(supervisor, places, variables)
         commands = Commands()
-        outcomes = await _run_lanes(chosen, commands, variables, narrowed=narrowed)
+        copied = whole and any(part.report for part in chosen)
+        serving = asyncio.create_task(_serve(supervisor, places, variables, copied=copied))
+        outcomes = await _run_lanes(chosen, commands, variables, narrowed=narrowed, serving=serving)
+        await serving
     _tell(outcomes)
     if commands.interrupted.is_set():
         return INTERRUPTED
-    return 1 if any(outcome.result == "failed" for outcome in outcomes) else 0
+    return 0 if _all_good(outcomes) else 1
 
 
-async def _migrate_once(
-    supervisor: Supervisor, places: Places, variables: Mapping[str, str]
+def _all_good(outcomes: Sequence[Outcome]) -> bool:
+    """Judge a run; one that was to run tests and found none is not good either."""
+    tested = [outcome for outcome in outcomes if outcome.part.report and not outcome.part.absent]
+    if tested and not any(outcome.counted.ran for outcome in tested):
+        _say("No test was found.")
+        return False
+    return all(outcome.result != "failed" for outcome in outcomes)
+
+
+async def _serve(
+    supervisor: Supervisor, places: Places, variables: dict[str, str], *, copied: bool
 ) -> None:
-    """Give the schema to the server's own template, of which each database here is then a copy.
-
-    Where it fails it is told, and the tests go on: their own migrations then meet the same fault.
-    """
-    if "DATABASE_URL" in os.environ:
-        return
-    template = urlunsplit(urlsplit(variables["DATABASE_URL"])._replace(path="/template1"))
-    words = ("migrate", "--no-input", "--skip-checks")
-    step = programs.step(
-        "migrate", *words, places=places, environment={**variables, "DATABASE_URL": template}
-    )
-    try:
-        await supervisor.run_once(step)
-    except CannotStart as fault:
-        _say(str(fault))
+    """Start the servers, as copies of one that is migrated first if ``copied``."""
+    if copied and "DATABASE_URL" not in os.environ:
+        cluster = await pattern.made(places.data.with_name("pattern"), say=_say)
+        if cluster is not None:
+            os.environ[postgres.PATTERN] = variables[postgres.PATTERN] = str(cluster)
+    for server in environment.embedded_servers(places, throwaway=True):
+        await supervisor.start(server)
 
 
 async def _run_lanes(
-    chosen: Sequence[Part], commands: Commands, variables: Mapping[str, str], *, narrowed: bool
+    chosen: Sequence[Part],
+    commands: Commands,
+    variables: Mapping[str, str],
+    *,
+    narrowed: bool,
+    serving: Awaitable[None],
 ) -> list[Outcome]:
-    """Run the parts that wait beside the others; return how all went in the order of ``chosen``."""
-    lanes = [[part for part in chosen if part.waits is waits] for waits in (False, True)]
-    alone = not all(lanes)
+    """Run two parts at a time, in their order; return how all went in the order of ``chosen``.
+
+    Whichever lane is free takes the next part, so that both end at about the same time. A part that
+    needs the servers waits until ``serving`` is done.
+    """
+    ahead, alone = deque(chosen), len(chosen) == 1
     ran = await asyncio.gather(
-        *(_run_lane(lane, commands, variables, narrowed=narrowed, alone=alone) for lane in lanes)
+        *(
+            _run_lane(ahead, commands, variables, narrowed=narrowed, alone=alone, serving=serving)
+            for _lane in range(LANES)
+        )
     )
     outcomes = {outcome.part.name: outcome for lane in ran for outcome in lane}
     return [outcomes[part.name] for part in chosen if part.name in outcomes]
 
 
 async def _run_lane(
-    lane: Sequence[Part],
+    ahead: deque[Part],
     commands: Commands,
     variables: Mapping[str, str],
     *,
     narrowed: bool,
     alone: bool,
+    serving: Awaitable[None],
 ) -> list[Outcome]:
-    outcomes = []
-    for part in lane:
-        if commands.interrupted.is_set():
-            break
+    outcomes: list[Outcome] = []
+    while ahead and not commands.interrupted.is_set():
+        part = ahead.popleft()
+        if part.needs_servers:
+            await serving
         outcomes.append(await _run_part(part, commands, variables, narrowed=narrowed, alone=alone))
     return outcomes
 

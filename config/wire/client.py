@@ -151,6 +151,14 @@ class PortalSession:
             _Request(method="POST", path=path, headers=headers, body=content, until=until)
         )
 
+    def delete(self, path: str) -> Answer:
+        """Take away what ``path`` names; asked again it answers the same.
+
+        :raises PortalRefused: the portal answered with a problem
+        :raises PortalUnreachable: it gave no answer after the last attempt
+        """
+        return self._ask(_Request(method="DELETE", path=path, headers={}, body=b""))
+
     def _ask(self, request: _Request) -> Answer:
         try:
             return self._persist(request)

@@ -52,6 +52,7 @@ _TYPED: Final = {
     NumberKind.APPROVAL: re.compile(f"({_APPROVAL})"),
     NumberKind.OFFLINE_CODE: re.compile(f"(O[{base32.ALPHABET}]{{5}})"),
 }
+_SHOWN_ONCE: Final = frozenset({NumberKind.TSN, NumberKind.TSN_PSN, NumberKind.APPROVAL})
 # Longer input is never a number, however many spaces and hyphens it has.
 _INPUT_MAX: Final = 128
 
@@ -83,6 +84,20 @@ def parse(text: str) -> Number:
     if check != expected:
         raise Malformed("The number's check digit or character is wrong.")
     return number
+
+
+def shown_once(text: str) -> Number | None:
+    """Return the number if it is one that is shown once and kept as a keyed hash only, else None.
+
+    That is a TSN, with its PSN or without, and an approval number; one with a wrong check digit is
+    nobody's. What returns something here is never written to an address, a page or a log.
+    """
+    if kind_of(text) not in _SHOWN_ONCE:
+        return None
+    try:
+        return parse(text)
+    except Malformed:
+        return None
 
 
 def _recognize(text: str) -> Number | None:

@@ -6,6 +6,7 @@ wrong types and values out of bounds, so that no object is ever taken for anothe
 """
 
 import dataclasses
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from config.wire import cbor, cose
@@ -23,28 +24,50 @@ class _Key(NamedTuple):
     optional: bool
 
 
+type _Read = tuple[int, str, Callable[[object], Any]]  # key, attribute, how its value is read
+
+
+class _Schema(NamedTuple):
+    """What a class says of its keys; ``reads``, what every record of a batch goes through."""
+
+    keys: tuple[_Key, ...]  # in ascending order
+    numbers: frozenset[int]  # of those that must be there
+    reads: tuple[_Read, ...]  # of those that must be there
+    further: tuple[_Read, ...]  # of the others
+
+
 def at_key(key: int, kind: Kind[Any]) -> dict[str, object]:
     """Return the field metadata that puts an attribute at an integer key of the CBOR map."""
     return {"key": key, "kind": kind}
 
 
-_SCHEMAS: Final[dict[type[object], tuple[_Key, ...]]] = {}
+_SCHEMAS: Final[dict[type[object], _Schema]] = {}
 
 
-def _keys_of(cls: type[Any]) -> tuple[_Key, ...]:
-    """Return the schema of a class in ascending order of keys; a default makes a key optional."""
+def _schema_of(cls: type[Any]) -> _Schema:
+    """Return the schema of a class; a default makes a key optional."""
     if cls not in _SCHEMAS:
-        keys = (
-            _Key(
-                number=field.metadata["key"],
-                attribute=field.name,
-                kind=field.metadata["kind"],
-                optional=field.default is not dataclasses.MISSING,
-            )
-            for field in dataclasses.fields(cls)
-        )
-        _SCHEMAS[cls] = tuple(sorted(keys))
+        _SCHEMAS[cls] = _schema(dataclasses.fields(cls))
     return _SCHEMAS[cls]
+
+
+def _schema(fields: Iterable[dataclasses.Field[Any]]) -> _Schema:
+    keys = sorted(
+        _Key(
+            number=field.metadata["key"],
+            attribute=field.name,
+            kind=field.metadata["kind"],
+            optional=field.default is not dataclasses.MISSING,
+        )
+        for field in fields
+    )
+    reads = [(key.optional, (key.number, key.attribute, key.kind.read)) for key in keys]
+    return _Schema(
+        keys=tuple(keys),
+        numbers=frozenset(key.number for key in keys if not key.optional),
+        reads=tuple(read for optional, read in reads if not optional),
+        further=tuple(read for optional, read in reads if optional),
+    )
 
 
 class WireMap:
@@ -64,12 +87,14 @@ class WireMap:
         """
         if type(value) is not dict:
             raise Malformed(f"{cls.__name__} is not a map.")
-        arguments: dict[str, Any] = {}
-        for number, attribute, kind, optional in _keys_of(cls):
+        schema = _schema_of(cls)
+        if not value.keys() >= schema.numbers:
+            lacking = min(schema.numbers - value.keys())
+            raise Malformed(f"{cls.__name__} lacks key {lacking}.")
+        arguments = {attribute: read(value[number]) for number, attribute, read in schema.reads}
+        for number, attribute, read in schema.further:
             if number in value:
-                arguments[attribute] = kind.read(value[number])
-            elif not optional:
-                raise Malformed(f"{cls.__name__} lacks key {number}.")
+                arguments[attribute] = read(value[number])
         known = len(arguments)
         if cls.VERSION is not None:
             version = value.get(VERSION_KEY)
@@ -93,7 +118,7 @@ class WireMap:
         entries: dict[int, object] = {}
         if cls.VERSION is not None:
             entries[VERSION_KEY] = cls.VERSION
-        for number, attribute, kind, optional in _keys_of(cls):
+        for number, attribute, kind, optional in _schema_of(cls).keys:
             value = getattr(made, attribute)
             if value is not None or not optional:
                 entries[number] = kind.write(value)

@@ -12,11 +12,14 @@ from issuers.models.certificate_requests import CertificateRequest
 from issuers.models.commands import OtaCommand
 from issuers.models.debts import Debt
 from issuers.models.issuers import Issuer, OfflineProfileVersion, Programme
+from issuers.models.preapproval_policies import PreapprovalPolicy
+from issuers.models.remote import Authoriser, RemoteAuthorisation
 from issuers.models.unblock_requests import UnblockRequest
 
 __all__ = [
     "Account",
     "Authorisation",
+    "Authoriser",
     "BlacklistDownload",
     "BlacklistEntry",
     "BlacklistFile",
@@ -30,6 +33,8 @@ __all__ = [
     "ListedNumber",
     "OfflineProfileVersion",
     "OtaCommand",
+    "PreapprovalPolicy",
     "Programme",
+    "RemoteAuthorisation",
     "UnblockRequest",
 ]

@@ -5,19 +5,21 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, cast
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from config.paging import newest_first
 from config.people.access import SignedInRequest, right_required
-from config.portal import filters
+from config.portal import filters, sheets
 from config.roles import Right
 from issuers.models import Authorisation, Card, Issuer
 from issuers.portal import words
 from issuers.portal.places import card_for, issuer_for
-from issuers.selectors import authorisations, authorisations_visible_to
+from issuers.portal.sheets import AUTHORISATIONS
+from issuers.selectors import authorisations, authorisations_visible_to, authorisers
 from issuers.selectors.authorisations import Asked
 from settlement.models import Payment
 from settlement.selectors.payments import payments_named
@@ -38,18 +40,21 @@ class Line:
 
 @right_required(Right.SEE_CARDS)
 @require_GET
-def authorisation_list(request: HttpRequest, issuer: str) -> HttpResponse:
+def authorisation_list(request: HttpRequest, issuer: str) -> HttpResponseBase:
     """List the decisions over the issuer's cards, newest first."""
     row = issuer_for(request, issuer, Right.SEE_CARDS)
     person = cast("SignedInRequest", request)
     asked = _asked(request, row)
     visible = authorisations_visible_to(person.user).filter(card__issuer=row)
     found = authorisations.narrowed(visible, asked=asked)
+    if sheets.wanted(request):
+        return sheets.download(request, name="authorisations", rows=found, sheet=AUTHORISATIONS)
     page = newest_first(rows=found, request=request)
     payments = payments_named(references=[decision.document for decision in page.rows])
     labels = {"all": _("All"), "approved": _("Approved"), "declined": _("Declined")}
     context = {
         "issuer": row,
+        "own_system": authorisers.health_of(issuer=row),
         "page": page,
         "lines": [_line(decision, payments) for decision in page.rows],
         "tabs": filters.tabs(request, labels=labels, current=asked.view),

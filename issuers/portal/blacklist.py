@@ -7,19 +7,21 @@ from typing import Any
 
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from config.people.access import right_required
-from config.portal import filters
+from config.portal import filters, sheets
 from config.roles import Right
 from issuers import selectors
 from issuers.models import BlacklistEntry, Card, Issuer
 from issuers.portal import toasts, words
 from issuers.portal.ordering import in_order
 from issuers.portal.places import issuer_for, offers
+from issuers.portal.sheets import BLACKLIST
 from issuers.selectors import coverage, listings
 from issuers.selectors.authors import authors_of
 from issuers.selectors.coverage import Coverage
@@ -45,10 +47,14 @@ class Line:
 
 @right_required(Right.SEE_BLACKLIST)
 @require_GET
-def blacklist_page(request: HttpRequest, issuer: str) -> HttpResponse:
+def blacklist_page(request: HttpRequest, issuer: str) -> HttpResponseBase:
     row = issuer_for(request, issuer, Right.SEE_BLACKLIST)
     view = filters.view_of(request, listings.VIEWS)
     rows = listings.in_view(issuer=row, view=view).filter(_wanted(request, row))
+    if sheets.wanted(request):
+        return sheets.download(
+            request, name="blacklist", rows=selectors.with_reach(rows), sheet=BLACKLIST
+        )
     page = in_order(
         rows=selectors.with_reach(rows),
         whole=listings.in_view(issuer=row, view="all"),

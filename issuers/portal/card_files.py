@@ -5,24 +5,28 @@ from typing import cast
 from django import forms
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from config import exports
+from config import exports, jobs
 from config.models import Job
 from config.paging import newest_first
 from config.people import proofs
 from config.people.access import SignedInRequest, actor_of, right_required
+from config.portal import filters, sheets
 from config.portal.forms import ProofForm
+from config.portal.jobs import LOOKS, is_running, shown
 from config.refusals import Refused
 from config.roles import Right
 from issuers.models import Card, Issuer, UnblockRequest
 from issuers.portal import toasts, words
 from issuers.portal.forms import show_refusal
 from issuers.portal.places import issuer_for, offers
+from issuers.portal.sheets import CARDS_ALONE, JOBS
 from issuers.selectors.authors import authors_of
 from issuers.services import card_files, imports, unblocking
 
@@ -63,8 +67,10 @@ class FileForm(forms.Form):
 
 @right_required(Right.SEE_BLACKLIST)
 @require_GET
-def file_list(request: HttpRequest, issuer: str) -> HttpResponse:
+def file_list(request: HttpRequest, issuer: str) -> HttpResponseBase:
     row = issuer_for(request, issuer, Right.SEE_BLACKLIST)
+    if sheets.wanted(request):
+        return sheets.download(request, name="card-files", rows=_jobs(row), sheet=JOBS)
     page = newest_first(rows=_jobs(row), request=request)
     pending = row.unblock_requests.filter(state=UnblockRequest.State.PENDING).order_by("-id")
     asked = list(pending[:20])
@@ -141,7 +147,7 @@ def job_state(request: HttpRequest, issuer: str, job: str) -> HttpResponse:
 def job_cancel(request: HttpRequest, issuer: str, job: str) -> HttpResponse:
     row = issuer_for(request, issuer, Right.BLOCK_CARDS)
     held = _job(row, job)
-    card_files.cancel(job=held, at=timezone.now(), actor=actor_of(request))
+    jobs.cancel(job=held, at=timezone.now(), actor=actor_of(request))
     toasts.tell(request, _("It stops after the cards it has in hand. What is done stays done."))
     return redirect("card-job", issuer=row.reference, job=held.reference)
 
@@ -159,9 +165,13 @@ def job_errors(request: HttpRequest, issuer: str, job: str) -> StreamingHttpResp
 
 @right_required(Right.SEE_BLACKLIST)
 @require_GET
-def unblock_request(request: HttpRequest, issuer: str, asked: str) -> HttpResponse:
+def unblock_request(request: HttpRequest, issuer: str, asked: str) -> HttpResponseBase:
     row = issuer_for(request, issuer, Right.SEE_BLACKLIST)
     held = _asked(row, asked)
+    if sheets.wanted(request):
+        return sheets.download(
+            request, name=held.reference, rows=_cards_of(held), sheet=CARDS_ALONE
+        )
     return render(request, "issuers/unblock_request.html", _of_request(request, row, held))
 
 
@@ -196,7 +206,7 @@ def unblock_refuse(request: HttpRequest, issuer: str, asked: str) -> HttpRespons
     """Refuse it; who asked for it withdraws it that way."""
     row = issuer_for(request, issuer, Right.BLOCK_CARDS)
     held = _asked(row, asked)
-    reason = request.POST.get("reason", "").strip()[:200]
+    reason = filters.said(request, "reason")
     unblocking.refuse(asked=held, reason=reason, at=timezone.now(), actor=actor_of(request))
     toasts.tell(request, _("Nothing was taken off the list."))
     return redirect("card-file-list", issuer=row.reference)
@@ -204,7 +214,6 @@ def unblock_refuse(request: HttpRequest, issuer: str, asked: str) -> HttpRespons
 
 def _of_request(request: HttpRequest, issuer: Issuer, asked: UnblockRequest) -> dict[str, object]:
     person = cast("SignedInRequest", request).user
-    cards = Card.objects.filter(pk__in=asked.cards).select_related("programme")
     names = authors_of(names=[asked.requested_by, asked.decided_by])
     pending = asked.state == UnblockRequest.State.PENDING
     return {
@@ -214,7 +223,7 @@ def _of_request(request: HttpRequest, issuer: Issuer, asked: UnblockRequest) -> 
         "by": names[asked.requested_by],
         "decided_by": names.get(asked.decided_by, ""),
         "mark": _request_mark(asked),
-        "page": (page := newest_first(rows=cards, request=request)),
+        "page": (page := newest_first(rows=_cards_of(asked), request=request)),
         "lines": [(card, words.of_card(card)) for card in page.rows],
         "count": len(asked.cards),
         "own": asked.requested_by == str(person.pk),
@@ -224,24 +233,23 @@ def _of_request(request: HttpRequest, issuer: Issuer, asked: UnblockRequest) -> 
     }
 
 
+def _cards_of(asked: UnblockRequest) -> QuerySet[Card]:
+    return Card.objects.filter(pk__in=asked.cards).select_related("programme")
+
+
 def _told_of(issuer: Issuer, job: Job) -> dict[str, object]:
-    mark = _mark(job)
     done = job.finished - job.failed
+    rate = _("%(finished)s of %(total)s rows, %(done)s cards done") % {
+        "finished": f"{job.finished:,}",
+        "total": f"{job.total:,}",
+        "done": f"{done:,}",
+    }
+    left = _("%(count)s not done") % {"count": f"{job.failed:,}"} if job.failed else ""
     return {
         "issuer": issuer,
         "held": job,
-        "running": job.state in (Job.State.QUEUED, Job.State.RUNNING),
-        "job": {
-            "id": job.reference,
-            "title": _title(job),
-            "tone": mark.tone,
-            "state": mark.label,
-            "value": job.finished,
-            "max": job.total,
-            "rate": _("%(finished)s of %(total)s rows, %(done)s cards done")
-            % {"finished": f"{job.finished:,}", "total": f"{job.total:,}", "done": f"{done:,}"},
-            "left": _("%(count)s not done") % {"count": f"{job.failed:,}"} if job.failed else "",
-        },
+        "running": is_running(job),
+        "job": shown(job, title=_title(job), rate=rate, left=left),
     }
 
 
@@ -250,15 +258,8 @@ def _title(job: Job) -> str:
 
 
 def _mark(job: Job) -> words.Mark:
-    state = Job.State
-    return {
-        state.QUEUED.value: words.Mark("neutral", _("Waiting")),
-        state.RUNNING.value: words.Mark("info", _("Running")),
-        state.DONE.value: words.Mark("ok", _("Done")),
-        state.DONE_WITH_ERRORS.value: words.Mark("warn", _("Done, with errors")),
-        state.CANCELLED.value: words.Mark("neutral", _("Cancelled")),
-        state.FAILED.value: words.Mark("bad", _("Failed")),
-    }[job.state]
+    tone, label = LOOKS[Job.State(job.state)]
+    return words.Mark(tone, str(label))
 
 
 def _request_mark(asked: UnblockRequest) -> words.Mark:

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from config import money
 from config.people.access import actor_of, right_required
-from config.portal import filters
+from config.portal import filters, sheets
 from config.refusals import Refused
 from config.roles import Right
 from issuers.models import Account, Card, Credential
@@ -21,6 +22,7 @@ from issuers.portal import toasts, words
 from issuers.portal.forms import BlockForm, IssueForm, show_refusal
 from issuers.portal.ordering import in_order
 from issuers.portal.places import card_for, issuer_for, offers
+from issuers.portal.sheets import CARDS
 from issuers.selectors.authors import authors_of
 from issuers.selectors.debts import open_debt
 from settlement.services import openings
@@ -38,7 +40,7 @@ VIEWS = {
 
 @right_required(Right.SEE_CARDS)
 @require_GET
-def card_list(request: HttpRequest, issuer: str) -> HttpResponse:
+def card_list(request: HttpRequest, issuer: str) -> HttpResponseBase:
     row = issuer_for(request, issuer, Right.SEE_CARDS)
     view = filters.view_of(request, VIEWS)
     asked = request.GET.get("q", "")
@@ -46,6 +48,10 @@ def card_list(request: HttpRequest, issuer: str) -> HttpResponse:
     rows = Card.objects.filter(VIEWS[view], issuer=row).select_related("programme", "account")
     if request.GET.get("programme", "") in named:
         rows = rows.filter(programme__reference=request.GET["programme"])
+    if sheets.wanted(request):
+        return sheets.download(
+            request, name="cards", rows=cards_found(cards=rows, typed=asked), sheet=CARDS
+        )
     page = in_order(
         rows=cards_found(cards=rows, typed=asked),
         whole=Card.objects.filter(issuer=row),

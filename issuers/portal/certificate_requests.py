@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from config.devices import fingerprint
 from config.people.access import actor_of, right_required
-from config.portal import filters
+from config.portal import filters, sheets
 from config.refusals import Refused
 from config.roles import Right
 from issuers.models import CertificateRequest, Issuer
@@ -20,6 +21,7 @@ from issuers.portal import toasts, words
 from issuers.portal.forms import show_refusal
 from issuers.portal.ordering import in_order
 from issuers.portal.places import issuer_for, offers
+from issuers.portal.sheets import CERTIFICATE_REQUESTS
 from issuers.portal.taking_off import ReasonForm
 from issuers.services import certificate_requests
 from wallets.selectors.holders import names_of
@@ -48,11 +50,15 @@ class Line:
 
 @right_required(Right.SEE_CARDS)
 @require_GET
-def request_list(request: HttpRequest, issuer: str) -> HttpResponse:
+def request_list(request: HttpRequest, issuer: str) -> HttpResponseBase:
     row = issuer_for(request, issuer, Right.SEE_CARDS)
     view = filters.view_of(request, VIEWS)
     whole = CertificateRequest.objects.filter(issuer=row)
     rows = whole.filter(VIEWS[view]).select_related("card__account", "card__programme", "device")
+    if sheets.wanted(request):
+        return sheets.download(
+            request, name="certificate-requests", rows=rows, sheet=CERTIFICATE_REQUESTS
+        )
     # The longest waiting comes first, where something waits.
     default = "id" if view == "waiting" else "-id"
     page = in_order(rows=rows, whole=whole, request=request, sorts=SORTS, default=default)

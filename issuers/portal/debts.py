@@ -2,19 +2,21 @@
 
 from dataclasses import dataclass
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from config import money
 from config.people.access import right_required
-from config.portal import filters
+from config.portal import filters, sheets
 from config.roles import Right
 from issuers.models import Debt
 from issuers.portal import words
 from issuers.portal.ordering import in_order
 from issuers.portal.places import issuer_for
+from issuers.portal.sheets import DEBTS
 from issuers.selectors import debts
 from wallets.selectors.holders import names_of
 
@@ -33,10 +35,14 @@ class Line:
 
 @right_required(Right.SEE_CARDS)
 @require_GET
-def debt_list(request: HttpRequest, issuer: str) -> HttpResponse:
+def debt_list(request: HttpRequest, issuer: str) -> HttpResponseBase:
     """List the debts over an issuer's cards, the open ones unless asked for others."""
     row = issuer_for(request, issuer, Right.SEE_CARDS)
     view = filters.view_of(request, debts.VIEWS)
+    if sheets.wanted(request):
+        return sheets.download(
+            request, name="debts", rows=debts.debts_of(issuer=row, view=view), sheet=DEBTS
+        )
     page = in_order(
         rows=debts.debts_of(issuer=row, view=view),
         whole=debts.debts_of(issuer=row, view="all"),

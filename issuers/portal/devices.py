@@ -8,6 +8,7 @@ import structlog
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,11 +18,12 @@ from redis.exceptions import RedisError
 from config.models import Device
 from config.models.devices import DeviceKind
 from config.people.access import actor_of, right_required
-from config.portal import filters
+from config.portal import filters, sheets
 from config.roles import Right
 from issuers.portal import toasts, words
 from issuers.portal.ordering import in_order
 from issuers.portal.places import issuer_for, offers
+from issuers.portal.sheets import DEVICES
 from issuers.selectors import fleet
 from issuers.services import offering
 from issuers.services.offering import NothingToOffer
@@ -47,7 +49,7 @@ class Line:
 
 @right_required(Right.SEE_CARDS)
 @require_GET
-def device_list(request: HttpRequest, issuer: str) -> HttpResponse:
+def device_list(request: HttpRequest, issuer: str) -> HttpResponseBase:
     row = issuer_for(request, issuer, Right.SEE_CARDS)
     rows = fleet.fleet_of(issuer=row)
     counts = fleet.counts_of(issuer=row, rows=rows)
@@ -55,6 +57,8 @@ def device_list(request: HttpRequest, issuer: str) -> HttpResponse:
     asked = request.GET.get("q", "")
     found = devices_found(devices=fleet.in_view(issuer=row, rows=rows, view=view), typed=asked)
     shown = fleet.with_standing(issuer=row, rows=found)
+    if sheets.wanted(request):
+        return sheets.download(request, name="devices", rows=shown, sheet=DEVICES)
     page = in_order(rows=shown, whole=rows, request=request, sorts=SORTS)
     labels = {
         "all": _("All"),

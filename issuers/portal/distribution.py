@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -11,12 +12,14 @@ from django.views.decorators.http import require_GET
 
 from config.paging import newest_first
 from config.people.access import right_required
+from config.portal import sheets
 from config.refusals import NotFound
 from config.roles import Right
 from issuers.models import BlacklistVersion, Issuer
 from issuers.portal import charts, words
 from issuers.portal.devices import Line, lines_of
 from issuers.portal.places import issuer_for, offers
+from issuers.portal.sheets import VERSIONS
 from issuers.selectors import coverage, fleet, limits, versions
 from issuers.selectors.coverage import Coverage, Waiting
 from issuers.services import blacklist
@@ -50,8 +53,12 @@ def distribution(request: HttpRequest, issuer: str) -> HttpResponse:
 
 @right_required(Right.SEE_BLACKLIST)
 @require_GET
-def version_list(request: HttpRequest, issuer: str) -> HttpResponse:
+def version_list(request: HttpRequest, issuer: str) -> HttpResponseBase:
     row = issuer_for(request, issuer, Right.SEE_BLACKLIST)
+    if sheets.wanted(request):
+        return sheets.download(
+            request, name="blacklist-versions", rows=versions.of_issuer(issuer=row), sheet=VERSIONS
+        )
     covered = coverage.coverage_of(issuer=row)
     page = newest_first(rows=versions.of_issuer(issuer=row), request=request)
     told = versions.told_by(issuer=row, versions=[version.version for version in page.rows])

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
-from config.paging import SIZE, Page, address, cursor_of, says_of
+from config.paging import AS_FILE, SIZE, Page, address, cursor_of, says_of
 
 
 def in_order[Row: Model](
@@ -43,6 +43,7 @@ def in_order[Row: Model](
         previous=address(request, before=str(shown[0].pk)) if shown and above else "",
         next=address(request, after=str(shown[-1].pk)) if shown and below else "",
         says=says_of(rows),
+        file=address(request, **AS_FILE),
     )
 
 

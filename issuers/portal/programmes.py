@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -11,12 +12,14 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from config.paging import newest_first
 from config.people.access import SignedInRequest, actor_of, right_required
+from config.portal import sheets
 from config.refusals import Refused
 from config.roles import Right
 from issuers import selectors
 from issuers.models import Issuer, Programme
 from issuers.portal import forms, words
 from issuers.portal.places import issuer_for, offers
+from issuers.portal.sheets import ISSUERS, PROGRAMMES, limits_in
 from issuers.selectors import limits
 from issuers.services import profiles, programmes
 
@@ -25,22 +28,26 @@ FIRST_CURRENCY = "KRW"
 
 @right_required(Right.SEE_BLACKLIST)
 @require_GET
-def issuer_list(request: HttpRequest) -> HttpResponse:
+def issuer_list(request: HttpRequest) -> HttpResponseBase:
     person = cast("SignedInRequest", request)
     rows = selectors.issuers_visible_to(person.user, Right.SEE_BLACKLIST)
     asked = request.GET.get("q", "").strip()
     if asked:
         rows = rows.filter(name__icontains=asked)
+    if sheets.wanted(request):
+        return sheets.download(request, name="issuers", rows=rows, sheet=ISSUERS)
     page = newest_first(rows=rows, request=request)
     return render(request, "issuers/issuer_list.html", {"page": page, "asked": asked})
 
 
 @right_required(Right.SEE_CARDS)
 @require_GET
-def programme_list(request: HttpRequest, issuer: str) -> HttpResponse:
+def programme_list(request: HttpRequest, issuer: str) -> HttpResponseBase:
     row = issuer_for(request, issuer, Right.SEE_CARDS)
     asked = request.GET.get("q", "").strip()
     rows = row.programmes.filter(name__icontains=asked) if asked else row.programmes.all()
+    if sheets.wanted(request):
+        return sheets.download(request, name="programmes", rows=rows, sheet=PROGRAMMES)
     page = newest_first(rows=rows, request=request)
     in_force = limits.in_force_of(programmes=page.rows, at=timezone.now())
     context = {
@@ -63,10 +70,14 @@ def programme_list(request: HttpRequest, issuer: str) -> HttpResponse:
 
 @right_required(Right.SEE_CARDS)
 @require_GET
-def programme_page(request: HttpRequest, issuer: str, programme: str) -> HttpResponse:
+def programme_page(request: HttpRequest, issuer: str, programme: str) -> HttpResponseBase:
     row = issuer_for(request, issuer, Right.SEE_CARDS)
     held = _programme(row, programme)
     at = timezone.now()
+    if sheets.wanted(request):
+        return sheets.download(
+            request, name=held.reference, rows=held.profiles.all(), sheet=limits_in(held.currency)
+        )
     page = newest_first(rows=held.profiles.all(), request=request)
     current = limits.in_force_of(programmes=[held], at=at).get(held.pk)
     context = {

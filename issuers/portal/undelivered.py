@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,12 +13,13 @@ from django.views.decorators.http import require_GET
 
 from config import money
 from config.people.access import right_required
-from config.portal import filters
+from config.portal import filters, sheets
 from config.roles import Right
 from issuers.models import OtaCommand
 from issuers.portal import toasts, words
 from issuers.portal.ordering import in_order
 from issuers.portal.places import issuer_for, offers
+from issuers.portal.sheets import COMMANDS
 from issuers.selectors import coverage
 from issuers.selectors import undelivered as selected
 from wallets.selectors.holders import names_of
@@ -38,13 +40,15 @@ class Line:
 
 @right_required(Right.SEE_CARDS)
 @require_GET
-def undelivered(request: HttpRequest, issuer: str) -> HttpResponse:
+def undelivered(request: HttpRequest, issuer: str) -> HttpResponseBase:
     row = issuer_for(request, issuer, Right.SEE_CARDS)
     at = timezone.now()
     view = filters.view_of(request, selected.VIEWS)
     rows = selected.unheard_of(issuer=row, view=view, at=at)
     whole = selected.unheard_of(issuer=row, view="all", at=at)
     shown = selected.with_exposure(rows=rows, at=at)
+    if sheets.wanted(request):
+        return sheets.download(request, name="undelivered", rows=shown, sheet=COMMANDS)
     page = in_order(rows=shown, whole=whole, request=request, sorts=SORTS)
     counts = selected.counts_of(issuer=row, at=at)
     labels = {"late": _("Late"), "undelivered": _("Given up"), "all": _("All on their way")}

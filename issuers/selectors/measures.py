@@ -1,18 +1,18 @@
-"""The issuers' share of ``/metrics``: commands by state, versions of the lists, who holds them."""
+"""The issuers' share of ``/metrics``: commands, the lists and who holds them, questions out."""
 
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.db.models import Count
+from django.db.models import Count, Min
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
-from issuers.models import Issuer, OtaCommand
+from issuers.models import Issuer, OtaCommand, RemoteAuthorisation
 from issuers.selectors import coverage
 
 
 def families(*, at: datetime) -> Iterator[Metric]:
-    """This function will read the issuers' figures: two queries, and one for each issuer."""
+    """This function will read the issuers' figures: three queries, and one for each issuer."""
     commands = GaugeMetricFamily(
         "paydesk_commands", "Over-the-air commands by state", labels=["state"]
     )
@@ -22,6 +22,7 @@ def families(*, at: datetime) -> Iterator[Metric]:
         commands.add_metric([state], count)
     yield commands
     yield from _lists(at)
+    yield from _remote(at)
 
 
 def _lists(at: datetime) -> Iterator[Metric]:
@@ -46,3 +47,25 @@ def _lists(at: datetime) -> Iterator[Metric]:
             age_s = (at - newest.published_at).total_seconds()
             told["age_seconds"].add_metric([issuer.reference], age_s)
     yield from told.values()
+
+
+def _remote(at: datetime) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        "paydesk_remote_authorisations",
+        "Questions and reversals that wait for an issuer's own system",
+        labels=["state"],
+    )
+    age = GaugeMetricFamily(
+        "paydesk_remote_reversal_age_seconds",
+        "Time since the oldest reversal that is not acknowledged was due",
+    )
+    state = RemoteAuthorisation.State
+    rows = RemoteAuthorisation.objects.filter(state__in=[state.ASKED, state.REVERSAL_DUE])
+    counted = rows.values("state").annotate(count=Count("pk"), since=Min("ended_at")).order_by()
+    found = {row["state"]: row for row in counted}
+    for name in (state.ASKED, state.REVERSAL_DUE):
+        waiting.add_metric([name.value], found[name]["count"] if name in found else 0)
+    due = found.get(state.REVERSAL_DUE)
+    age.add_metric([], (at - due["since"]).total_seconds() if due else 0)
+    yield waiting
+    yield age

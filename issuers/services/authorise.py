@@ -1,8 +1,9 @@
 """Online authorisation: the issuer's word on one payment, and the money taken with it.
 
-This is the seam where an issuer's own system would stand: what it must know is read by
+This is the seam where an issuer's own system may stand: what must be known is read by
 :func:`questions` in one round trip with the caller's own rows, :func:`decide` says yes or no, and
-:func:`taking` or :func:`declining` are what follows, again in the caller's round trip.
+:func:`taking` or :func:`declining` are what follows, again in the caller's round trip. Where the
+card's issuer decides in a system of its own, a yes only lets the question out (:mod:`remote`).
 """
 
 from collections.abc import Sequence
@@ -48,6 +49,7 @@ class Asked(NamedTuple):
     standing: Standing
     certified: bool  # on the phone that asks: it holds a certificate of the card (protocol §3.1)
     owes: bool  # there is a debt to be collected first
+    authoriser_id: int | None  # the issuer's own system that has the last word; None: nobody has
 
 
 QUESTIONS: Final = 3
@@ -69,7 +71,8 @@ def questions(*, token: bytes, phone_id: int | None, at: datetime) -> list[State
 
 _CARD: Final = """
 SELECT c.id, c.last4, i.reference, c.state = 'ACTIVE' AND c.frozen_by_owner_at IS NULL,
-       LEAST(c.per_payment_online_cap_minor, p.per_payment_online_cap_minor), p.velocity_count
+       LEAST(c.per_payment_online_cap_minor, p.per_payment_online_cap_minor), p.velocity_count,
+       (SELECT a.id FROM issuers_authoriser a WHERE a.issuer_id = c.issuer_id AND a.is_asked)
   FROM issuers_card c
   JOIN issuers_programme p ON p.id = c.programme_id
   JOIN issuers_issuer i ON i.id = c.issuer_id
@@ -92,6 +95,8 @@ SELECT EXISTS (SELECT FROM issuers_blacklistentry e
        (SELECT count(*) FROM issuers_authorisation h
          WHERE h.card_id = c.id AND h.decline_reason = ''
            AND h.decided_at > %s - p.velocity_window_s * interval '1 second')
+     + (SELECT count(*) FROM issuers_remoteauthorisation r
+         WHERE r.card_id = c.id AND r.state = 'ASKED')
   FROM issuers_card c JOIN issuers_programme p ON p.id = c.programme_id WHERE c.token = %s
 """
 
@@ -101,7 +106,7 @@ def asked(answers: Sequence[Answer]) -> Asked | None:
     card, account, facts = (answer.row for answer in answers)
     if card is None or account is None or facts is None:
         return None
-    card_id, last4, issuer, active, cap_minor, most = card
+    card_id, last4, issuer, active, cap_minor, most, authoriser = card
     account_id, reference, holder, is_open, currency, available_minor = account
     listed, certified, owes, approvals = facts
     standing = Standing(
@@ -113,7 +118,10 @@ def asked(answers: Sequence[Answer]) -> Asked | None:
         approvals_most=most,
         available_minor=available_minor,
     )
-    return Asked(card_id, last4, issuer, account_id, reference, holder, standing, certified, owes)
+    return Asked(
+        *(card_id, last4, issuer, account_id, reference, holder, standing, certified, owes),
+        authoriser_id=authoriser,
+    )
 
 
 def decide(*, asked: Asked, amount_minor: int, currency: str) -> Authorised | Declined:
@@ -130,8 +138,22 @@ def taking(
     """Return the statements that take an approved amount, in minor units, and keep the approval."""
     return [
         Statement(_TAKE, [amount_minor, asked.account_id]),
-        _kept(asked.card_id, document, amount_minor, currency, "", at, phone_id),
+        approving(
+            asked=asked,
+            document=document,
+            amount_minor=amount_minor,
+            currency=currency,
+            at=at,
+            phone_id=phone_id,
+        ),
     ]
+
+
+def approving(
+    *, asked: Asked, document: str, amount_minor: int, currency: str, at: datetime, phone_id: int
+) -> Statement:
+    """Return the statement that keeps an approval; the money is taken by another."""
+    return _kept(asked.card_id, document, amount_minor, currency, "", at, phone_id)
 
 
 def declining(

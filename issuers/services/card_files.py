@@ -1,23 +1,14 @@
-"""Files that name many cards, and the jobs that work them off row by row.
-
-A chunk of rows and its job's progress commit together, so a worker that dies loses nothing and
-does nothing twice: the next one goes on behind the last finished row.
-"""
+"""Files that name many cards: their rows, and the cards these name."""
 
 import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
-from config import audit
-from config.audit import Actor
-from config.models import Job
 from config.refusals import Refused
 from config.wire import b64
 from config.wire.errors import Malformed
@@ -25,8 +16,6 @@ from issuers.models import Card
 
 BYTES_MAX: Final = 4 * 2**20  # about 100,000 cards
 ROWS_MAX: Final = 200_000  # a token alone is 22 characters: more rows name no cards
-ERRORS_MAX: Final = 1000  # what the error file keeps; `failed` counts all
-_UNFINISHED = (Job.State.QUEUED, Job.State.RUNNING)
 
 
 class FileMalformed(Refused):
@@ -103,56 +92,3 @@ def cards_of(*, rows: Sequence[Row], tenant: str) -> dict[str, Card]:
     if tenant:
         known = known.filter(issuer__reference=tenant)
     return {card.reference: card for card in known}
-
-
-def waiting(*, kind: str) -> list[str]:
-    """Return the references of jobs of ``kind`` that are not finished, oldest first."""
-    unfinished = Job.objects.filter(kind=kind, state__in=_UNFINISHED)
-    return list(unfinished.order_by("pk").values_list("reference", flat=True))
-
-
-def take(*, job: str, kind: str, at: datetime) -> Job | None:
-    """Return the job (its reference) locked and running; None where there is nothing to do.
-
-    It is in another worker's hands, at an end, or was to stop: then it ends here as CANCELLED.
-    """
-    held = (
-        Job.objects.select_for_update(skip_locked=True, no_key=True)
-        .filter(reference=job, kind=kind, state__in=_UNFINISHED)
-        .first()
-    )
-    if held is None:
-        return None
-    if held.cancel_asked:
-        held.transition(Job.State.CANCELLED, ended_at=at)
-        return None
-    if held.state == Job.State.QUEUED:
-        held.transition(Job.State.RUNNING)
-    return held
-
-
-def note_progress(*, job: Job, done: int, errors: Sequence[dict[str, Any]], at: datetime) -> bool:
-    """Add ``done`` rows to a job's progress and end it with its last; return whether more wait."""
-    job.finished += done
-    job.failed += len(errors)
-    job.errors = [*job.errors, *errors][:ERRORS_MAX]
-    job.save(update_fields=["finished", "failed", "errors"])
-    if job.finished < job.total:
-        return True
-    job.transition(Job.State.DONE_WITH_ERRORS if job.failed else Job.State.DONE, ended_at=at)
-    return False
-
-
-@transaction.atomic
-def cancel(*, job: Job, at: datetime, actor: Actor) -> None:
-    """Ask the job to stop, once; rows done stay done. Who stops it is told: cards stay usable."""
-    running = Job.objects.filter(pk=job.pk, state__in=_UNFINISHED, cancel_asked=False)
-    if running.update(cancel_asked=True):
-        audit.record(
-            actor=actor,
-            action="job.cancel",
-            subject_kind="job",
-            subject=job.reference,
-            tenant=job.tenant,
-            at=at,
-        )

@@ -8,14 +8,12 @@ from typing import Any, Final
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from config import audit, references
+from config import audit, jobs
 from config.audit import Actor
 from config.models import Job
 from issuers.models import Issuer
 from issuers.services import blacklist, card_files
-from issuers.services.card_files import Row, cancel
-
-__all__ = ["COLUMNS", "KIND", "cancel", "run_chunk", "start", "waiting"]
+from issuers.services.card_files import Row
 
 KIND: Final = "blacklist_import"
 COLUMNS: Final = ("card", "reason")
@@ -34,15 +32,14 @@ def start(*, source: bytes, at: datetime, actor: Actor, issuer: Issuer | None = 
     card_files.check_size(source=source)
     rows = card_files.rows_of(source=source, columns=COLUMNS)
     tenant = issuer.reference if issuer else ""
-    job = Job.objects.create(
-        reference=references.new("JOB"),
+    job = jobs.queue(
         kind=KIND,
         tenant=tenant,
         total=len(rows),
-        arguments={"actor_kind": actor.kind, "actor": actor.name},
+        arguments={},
         source=source,
-        created_by=actor.name,
-        created_at=at,
+        actor=actor,
+        at=at,
     )
     audit.record(
         actor=actor,
@@ -56,18 +53,13 @@ def start(*, source: bytes, at: datetime, actor: Actor, issuer: Issuer | None = 
     return job
 
 
-def waiting() -> list[str]:
-    """Return the references of imports that are not finished, oldest first."""
-    return card_files.waiting(kind=KIND)
-
-
 @transaction.atomic
 def run_chunk(*, job: str, at: datetime) -> bool:
     """Block the next rows of ``job`` (its reference); return whether there is more to do.
 
     A job that another worker has in hand is left to it.
     """
-    held = card_files.take(job=job, kind=KIND, at=at)
+    held = jobs.take(job=job, kind=KIND, at=at)
     if held is None:
         return False
     assert held.source is not None
@@ -75,13 +67,13 @@ def run_chunk(*, job: str, at: datetime) -> bool:
     left = card_files.rows_after(source=source, columns=COLUMNS, after=held.finished)
     rows = list(islice(left, CHUNK))
     errors = _block(held, rows, at)
-    return card_files.note_progress(job=held, done=len(rows), errors=errors, at=at)
+    return jobs.note_progress(job=held, done=len(rows), errors=errors, at=at)
 
 
 def _block(job: Job, rows: Sequence[Row], at: datetime) -> list[dict[str, Any]]:
     """Block what the rows name, cards locked in the order of their ids; return the error rows."""
     found = card_files.cards_of(rows=rows, tenant=job.tenant)
-    actor = Actor(kind=job.arguments["actor_kind"], name=job.arguments["actor"])
+    actor = jobs.actor_of(job=job)
     errors = []
     for row in sorted(rows, key=lambda row: found[row.card].pk if row.card in found else 0):
         card = found.get(row.card)

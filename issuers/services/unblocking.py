@@ -14,10 +14,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from config import audit, references
+from config import audit, jobs, references
 from config.audit import Actor
 from config.models import Job, User
-from config.people import lines, proofs
+from config.people import proofs, second_person
 from config.refusals import Refused
 from config.roles import TenantKind
 from issuers.models import BlacklistEntry, Card, Issuer, UnblockRequest
@@ -35,20 +35,6 @@ class CardsNotBlocked(Refused):
 
     code = "cards_not_blocked"
     title = "Some lines name no blocked card of this issuer"
-
-
-class SamePerson(Refused):
-    code = "same_person"
-    status = 403
-    title = "Another person must agree to this"
-
-
-class NotIndependent(Refused):
-    """Else one who invites staff would be both people, with two mailboxes of their own."""
-
-    code = "not_independent"
-    status = 403
-    title = "Somebody who came here by another person's invitation must agree to this"
 
 
 class BlockedAnew(Refused):
@@ -125,37 +111,25 @@ def agree(
     :raises TooManyTries: after wrong codes
     :raises InvalidTransition: it was decided on before
     """
-    if str(person.pk) == asked.requested_by:
-        raise SamePerson
-    if _came_together(asked, person):
-        raise NotIndependent
+    tenant = asked.issuer.reference
+    second_person.require(
+        maker=asked.requested_by, person=person, kind=TenantKind.ISSUER, tenant=tenant
+    )
     if bytes(asked.list_hash).hex() != list_hash:
         raise ListChanged
     proofs.prove(user=person, code=code, actor=actor, at=at)
     return _queue(asked, at, actor)
 
 
-def _came_together(asked: UnblockRequest, person: User) -> bool:
-    if not asked.requested_by.isdecimal():
-        return False  # a command of the operator, whom nobody invites
-    return lines.share_one(
-        person=person.pk,
-        other=int(asked.requested_by),
-        kind=TenantKind.ISSUER,
-        tenant=asked.issuer.reference,
-    )
-
-
 @transaction.atomic
 def _queue(asked: UnblockRequest, at: datetime, actor: Actor) -> Job:
-    job = Job.objects.create(
-        reference=references.new("JOB"),
+    job = jobs.queue(
         kind=KIND,
         tenant=asked.issuer.reference,
         total=len(asked.cards),
-        arguments={"request": asked.reference, "actor_kind": actor.kind, "actor": actor.name},
-        created_by=actor.name,
-        created_at=at,
+        arguments={"request": asked.reference},
+        actor=actor,
+        at=at,
     )
     asked.transition(_State.AGREED, decided_by=actor.name, decided_at=at, job=job)
     _record(asked, action="unblock_request.agree", at=at, actor=actor)
@@ -181,19 +155,19 @@ def run_chunk(*, job: str, at: datetime) -> bool:
 
     A chunk and the job's progress commit together. A job another worker has in hand is left to it.
     """
-    held = card_files.take(job=job, kind=KIND, at=at)
+    held = jobs.take(job=job, kind=KIND, at=at)
     if held is None:
         return False
     asked = UnblockRequest.objects.get(reference=held.arguments["request"])
     ids = list(islice(asked.cards, held.finished, held.finished + CHUNK))
     errors = _unblock(held, asked, ids, at)
-    return card_files.note_progress(job=held, done=len(ids), errors=errors, at=at)
+    return jobs.note_progress(job=held, done=len(ids), errors=errors, at=at)
 
 
 def _unblock(
     job: Job, asked: UnblockRequest, ids: Sequence[int], at: datetime
 ) -> list[dict[str, Any]]:
-    actor = Actor(kind=job.arguments["actor_kind"], name=job.arguments["actor"])
+    actor = jobs.actor_of(job=job)
     errors = []
     found = Card.objects.filter(pk__in=ids).select_related("issuer").order_by("pk")
     anew = _blocked_since(asked, ids)

@@ -11,14 +11,16 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.api.authentication import DevicePrincipal, actor_of, caller_of, signer_of
-from config.api.once import idempotent
+from config.api.once import idempotent, named, repeats
 from config.api.permissions import api_key_of_merchant, device_of
 from config.api.serializers import Amount, Binary, Currency, NoBody, StrictSerializer, Text
 from config.api.views import Rns
 from config.models.devices import DeviceKind
+from config.repetitions import Call
 from merchants.selectors import notifications
 from settlement.rules import told
 from settlement.rules.requests import Request as Payment
+from settlement.selectors import benefit_lines
 from settlement.selectors.payments import reference_of
 from settlement.services import payments
 from settlement.services.payments.requests import Asked
@@ -86,6 +88,7 @@ class PaymentRequests(APIView):
 
     @extend_schema(request=RequestBody, responses={201: RequestAnswer})
     @idempotent
+    @repeats(Call.REQUEST, named("tid"))
     def post(self, request: Request) -> Response:
         body = RequestBody.read(request)
         asked = Asked(
@@ -121,6 +124,7 @@ class PaymentCancel(APIView):
 
     @extend_schema(request=None, responses=PaymentAnswer)
     @idempotent
+    @repeats(Call.CANCEL, named("tid"))
     def post(self, request: Request, tid: str) -> Response:
         NoBody.read(request)
         ended = payments.cancel(device=signer_of(request), tid=tid, at=timezone.now())
@@ -134,6 +138,7 @@ class Refunds(APIView):
 
     @extend_schema(request=RefundBody, responses={201: RefundAnswer})
     @idempotent
+    @repeats(Call.REFUND, named("name"))
     def post(self, request: Request, name: str) -> Response:
         body = RefundBody.read(request)
         caller = caller_of(request)
@@ -149,7 +154,7 @@ class Refunds(APIView):
         answer = {
             "refund": made.reference,
             "amount": made.amount_minor,
-            "lines": [],
+            "lines": benefit_lines.of_refund(lines=made.lines),
             "refundable": made.refundable_minor,
         }
         return Response(answer, status=status.HTTP_201_CREATED)
@@ -173,7 +178,7 @@ def _as_seen(payment: Payment) -> dict[str, Any]:
         "amount": payment.amount_minor,
         "currency": payment.currency,
         **{name: value for name, value in of_some.items() if value},
-        "lines": [],
+        "lines": benefit_lines.of_one(document=payment.reference),
         "refunded": payment.refunded_minor,
         "delivery": notifications.delivery_of(tid=payment.tid),
     }

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from merchants.api import blacklists, payments, relays, webhooks
+from merchants.api import blacklists, checkouts, payments, redemptions, relays, webhooks
 
 urlpatterns = [
     path(
@@ -28,6 +28,45 @@ urlpatterns = [
         "merchant/payments/<str:name>/refunds",
         payments.RefundsOfMerchant.as_view(),
         name="api-merchant-refunds",
+    ),
+    path("terminal/checkouts", checkouts.Checkouts.as_view(), name="api-terminal-checkouts"),
+    path(
+        "terminal/checkouts/<str:checkout>",
+        checkouts.CheckoutOfTerminal.as_view(),
+        name="api-terminal-checkout",
+    ),
+    path(
+        "terminal/checkouts/<str:checkout>/confirm",
+        checkouts.CheckoutConfirm.as_view(),
+        name="api-terminal-checkout-confirm",
+    ),
+    path(
+        "terminal/checkouts/<str:checkout>/abandon",
+        checkouts.CheckoutAbandon.as_view(),
+        name="api-terminal-checkout-abandon",
+    ),
+    path(
+        "terminal/checkouts/<str:checkout>/cancel",
+        checkouts.CheckoutCancel.as_view(),
+        name="api-terminal-checkout-cancel",
+    ),
+    path(
+        "terminal/redemptions", redemptions.Redemptions.as_view(), name="api-terminal-redemptions"
+    ),
+    path(
+        "terminal/redemptions/reversals",
+        redemptions.RedemptionReversals.as_view(),
+        name="api-terminal-redemption-reversals",
+    ),
+    path(
+        "terminal/redemptions/<str:redemption>",
+        redemptions.RedemptionOfMachine.as_view(),
+        name="api-terminal-redemption",
+    ),
+    path(
+        "terminal/redemptions/<str:redemption>/complete",
+        redemptions.RedemptionComplete.as_view(),
+        name="api-terminal-redemption-complete",
     ),
     path("relay/terminals", relays.Terminals.as_view(), name="api-relay-terminals"),
     path("merchant/webhooks", webhooks.Webhooks.as_view(), name="api-merchant-webhooks"),

@@ -1,3 +1,4 @@
+from merchants.models.atms import AtmTurn, Cassette, VirtualAtm
 from merchants.models.equipment import Equipment
 from merchants.models.merchants import Agreement, ApiKey, Merchant, Store
 from merchants.models.notifications import (
@@ -18,6 +19,8 @@ from merchants.models.webhooks import (
 __all__ = [
     "Agreement",
     "ApiKey",
+    "AtmTurn",
+    "Cassette",
     "DatagramRecord",
     "Equipment",
     "Merchant",
@@ -27,6 +30,7 @@ __all__ = [
     "ResultNotification",
     "Store",
     "TillNumber",
+    "VirtualAtm",
     "VirtualTill",
     "WebhookAttempt",
     "WebhookDelivery",

@@ -5,7 +5,8 @@ from typing import cast
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -15,23 +16,32 @@ from django.views.decorators.http import require_http_methods
 from config.money import Money
 from config.paging import newest_first
 from config.people.access import SignedInRequest, actor_of, may, require, right_required
+from config.portal import sheets
 from config.refusals import Refused
 from config.roles import Right
 from merchants.models import Agreement, Merchant
 from merchants.portal.forms import AgreementForm
 from merchants.portal.merchants import form_refused, merchant_for
+from merchants.portal.sheets import agreements_in
 from merchants.services import agreements
 
 
 @right_required(Right.SEE_PAYOUTS)
 @require_http_methods(["GET", "POST"])
-def agreement_list(request: HttpRequest, merchant: str) -> HttpResponse:
+def agreement_list(request: HttpRequest, merchant: str) -> HttpResponseBase:
     """List the agreements, the last to begin first; agree the next one after a look at it."""
     row = merchant_for(request, merchant, Right.SEE_PAYOUTS)
     now = timezone.now()
     if request.method == "POST":
         require(request=request, right=Right.EDIT_AGREEMENTS)
         row = merchant_for(request, merchant, Right.EDIT_AGREEMENTS)
+    if sheets.wanted(request):
+        return sheets.download(
+            request,
+            name=f"agreements-{row.reference}",
+            rows=row.agreements.all(),
+            sheet=agreements_in(row.currency),
+        )
     edits = may(membership=cast("SignedInRequest", request).membership, right=Right.EDIT_AGREEMENTS)
     form = AgreementForm(request.POST or None, currency=row.currency) if edits else None
     preview = ""

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -10,23 +11,27 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from config import devices, enrolment, money
 from config.paging import newest_first
 from config.people.access import actor_of, right_required
+from config.portal import sheets
 from config.roles import Right
 from issuers.selectors.downloads import versions_held
 from merchants.models import Equipment, Merchant
 from merchants.portal.forms import EnrolForm, EquipmentForm
 from merchants.portal.merchants import merchant_for
+from merchants.portal.sheets import EQUIPMENT
 from merchants.selectors import shops
 from merchants.services import equipment
 
 
 @right_required(Right.EDIT_SHOP)
 @require_GET
-def equipment_list(request: HttpRequest, merchant: str) -> HttpResponse:
+def equipment_list(request: HttpRequest, merchant: str) -> HttpResponseBase:
     row = merchant_for(request, merchant, Right.EDIT_SHOP)
     rows = shops.equipment_visible_to(request.user, Right.EDIT_SHOP).filter(merchant=row)
     asked = request.GET.get("kind", "")
     if asked:
         rows = rows.filter(device__kind=asked)
+    if sheets.wanted(request):
+        return sheets.download(request, name=f"devices-{row.reference}", rows=rows, sheet=EQUIPMENT)
     page = newest_first(rows=rows, request=request)
     held = versions_held(devices=[item.device_id for item in page.rows])
     listed = [(item, held.get(item.device_id, [])) for item in page.rows]

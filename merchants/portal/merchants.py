@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -10,10 +11,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from config.paging import newest_first
 from config.people.access import actor_of, right_required
+from config.portal import sheets
 from config.refusals import Refused
 from config.roles import Right
 from merchants.models import Merchant
 from merchants.portal.forms import MerchantForm, NewMerchantForm, SuspendForm
+from merchants.portal.sheets import MERCHANTS
 from merchants.selectors import shops
 from merchants.services import merchants, onboarding
 
@@ -25,11 +28,13 @@ def merchant_for(request: HttpRequest, reference: str, right: Right) -> Merchant
 
 @right_required(Right.EDIT_MERCHANTS)
 @require_GET
-def merchant_list(request: HttpRequest) -> HttpResponse:
+def merchant_list(request: HttpRequest) -> HttpResponseBase:
     rows = shops.merchants_visible_to(request.user, Right.EDIT_MERCHANTS)
     asked = request.GET.get("q", "").strip()
     if asked:
         rows = rows.filter(name__icontains=asked)
+    if sheets.wanted(request):
+        return sheets.download(request, name="merchants", rows=rows, sheet=MERCHANTS)
     page = newest_first(rows=rows, request=request)
     return render(request, "merchants/merchant_list.html", {"page": page, "asked": asked})
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,10 +16,12 @@ from config.models import Device
 from config.models.devices import DeviceKind
 from config.paging import newest_first
 from config.people.access import actor_of, right_required
+from config.portal import sheets
 from config.refusals import Refused
 from config.roles import Right
 from merchants.models import Equipment, Merchant, RelayPairing
 from merchants.portal.merchants import merchant_for
+from merchants.portal.sheets import RELAYS
 from merchants.selectors import relays as found
 from merchants.services import relays
 from settlement.models import Payment
@@ -42,9 +45,16 @@ class Row:
 
 @right_required(Right.EDIT_SHOP)
 @require_GET
-def relay_list(request: HttpRequest, merchant: str) -> HttpResponse:
+def relay_list(request: HttpRequest, merchant: str) -> HttpResponseBase:
     """List the relays with their terminals, and the bills that wait for a customer."""
     shop = merchant_for(request, merchant, Right.EDIT_SHOP)
+    if sheets.wanted(request):
+        return sheets.download(
+            request,
+            name=f"relays-{shop.reference}",
+            rows=found.relays_of(merchant=shop),
+            sheet=RELAYS,
+        )
     page = newest_first(rows=found.relays_of(merchant=shop), request=request)
     pairings = found.pairings_at(relays=[item.device_id for item in page.rows])
     terminals = found.terminals_of(merchant=shop)

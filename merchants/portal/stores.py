@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -9,17 +10,23 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from config.paging import newest_first
 from config.people.access import actor_of, right_required
+from config.portal import sheets
 from config.roles import Right
 from merchants.portal.forms import StoreForm
 from merchants.portal.merchants import form_refused, merchant_for
+from merchants.portal.sheets import STORES
 from merchants.services import merchants
 from merchants.services.merchants import StoreNameTaken
 
 
 @right_required(Right.EDIT_SHOP)
 @require_GET
-def store_list(request: HttpRequest, merchant: str) -> HttpResponse:
+def store_list(request: HttpRequest, merchant: str) -> HttpResponseBase:
     row = merchant_for(request, merchant, Right.EDIT_SHOP)
+    if sheets.wanted(request):
+        return sheets.download(
+            request, name=f"stores-{row.reference}", rows=row.stores.all(), sheet=STORES
+        )
     page = newest_first(rows=row.stores.all(), request=request)
     return render(request, "merchants/store_list.html", {"merchant": row, "page": page})
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,12 +15,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from config.paging import newest_first
 from config.people.access import actor_of, right_required
+from config.portal import sheets
 from config.portal.doors import second_factor_lately
 from config.refusals import Refused
 from config.roles import Right
 from merchants.models import Merchant, WebhookDelivery, WebhookEndpoint
 from merchants.portal import webhook_words as words
 from merchants.portal.merchants import form_refused, merchant_for
+from merchants.portal.sheets import MESSAGES
 from merchants.portal.webhook_forms import ReplayFailedForm, WebhookForm
 from merchants.selectors import webhooks
 from merchants.services.webhooks import endpoints, replays
@@ -97,13 +100,17 @@ def webhook_edit(request: HttpRequest, merchant: str, endpoint: str) -> HttpResp
 
 @right_required(Right.EDIT_SHOP)
 @require_GET
-def webhook(request: HttpRequest, merchant: str, endpoint: str) -> HttpResponse:
+def webhook(request: HttpRequest, merchant: str, endpoint: str) -> HttpResponseBase:
     """Show one webhook and what was sent there lately."""
     row = merchant_for(request, merchant, Right.EDIT_SHOP)
     held = found(request, row, endpoint)
     asked = request.GET.get("state", "")
     view = asked if asked in WebhookDelivery.State.values else ""
     rows = webhooks.deliveries_of(endpoint=held, state=view)
+    if sheets.wanted(request):
+        return sheets.download(
+            request, name=f"messages-{held.reference}", rows=rows, sheet=MESSAGES
+        )
     page = newest_first(rows=rows, request=request, size=25)
     latest = webhooks.latest_attempts(deliveries=page.rows)
     now = timezone.now()

@@ -3,7 +3,6 @@
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from django.db import DatabaseError, InterfaceError
@@ -104,7 +103,7 @@ class Desk:
                 self._answer(each, None)
         if not posted:
             return
-        now = datetime.now(UTC)
+        now = self._shared.clock()
         heard = notifications.register(registers=list(map(_register_of, posted)), at=now)
         known = self._shared.known(tids=_tids(posted))
         for each, is_heard in zip(posted, heard, strict=True):
@@ -126,7 +125,7 @@ class Desk:
                 )
                 for each in acknowledgements
             ]
-            notifications.acknowledge(acknowledgements=told, at=datetime.now(UTC))
+            notifications.acknowledge(acknowledgements=told, at=self._shared.clock())
 
     def _answer(self, asked: Asked, status: Status | None) -> None:
         """Answer with the payment's state, or 255 where it is none of this terminal's."""
@@ -134,7 +133,7 @@ class Desk:
         kind = _ANSWERS.get(datagram.kind)
         if kind is None:
             return
-        now = datetime.now(UTC).timestamp()
+        now = self._shared.clock().timestamp()
         ms = int(now * 1000)
         if status is not None and _is_of(asked, status):
             answer = status.as_datagram(kind=kind, nonce=datagram.nonce, ms=ms)

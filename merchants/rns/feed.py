@@ -8,7 +8,7 @@ what even so was missed.
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import Final
 
@@ -59,7 +59,7 @@ class Feed:
         if monotonic >= self._sweep_due:
             self._sweep()
             self._sweep_due = monotonic + SWEEP_S
-        self.sender.send_due(at=datetime.now(UTC))
+        self.sender.send_due(at=self._shared.clock())
 
     def _read(self, monotonic: float) -> None:
         gaps = self.gaps = self.gaps or self._begun(monotonic)
@@ -88,7 +88,7 @@ class Feed:
 
     def _heard(self, statuses: Sequence[Status]) -> None:
         self._shared.statuses.put(statuses)
-        notifications.announce(statuses=statuses, at=datetime.now(UTC))
+        notifications.announce(statuses=statuses, at=self._shared.clock())
 
     def _sweep(self) -> None:
         """Ask the database about a stretch of what is open, here or there, or just approved."""
@@ -97,8 +97,8 @@ class Feed:
             self._in_memory = self._shared.statuses.open_tids()
         registered = told.registered_open(after=self._registered_after, limit=SWEPT_AT_ONCE)
         self._registered_after = registered[-1][0] if len(registered) == SWEPT_AT_ONCE else 0
-        since = datetime.now(UTC) - APPROVED_WITHIN
+        since = self._shared.clock() - APPROVED_WITHIN
         approved = told.approved_since(since=since, limit=SWEPT_AT_ONCE)
         asked = [*tids, *(tid for _id, tid in registered), *approved]
         known = self._shared.known(tids=list(dict.fromkeys(asked)))
-        notifications.announce(statuses=known.values(), at=datetime.now(UTC))
+        notifications.announce(statuses=known.values(), at=self._shared.clock())

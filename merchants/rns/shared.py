@@ -4,8 +4,9 @@ import queue
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from merchants.rules.answering import Answering, Aside, Asked, Key
@@ -61,11 +62,12 @@ class Limits:
 
 @dataclass(kw_only=True)
 class Shared:
-    """The socket, what is known in memory, and what waits for the desk."""
+    """The socket, what memory knows, what waits for the desk; ``clock`` tells the time."""
 
     sock: socket.socket
     lookup: Statuses
     limits: Limits
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     keys: dict[int, Key] = field(default_factory=dict)
     statuses: StatusMap = field(init=False)
     networks: Networks = field(init=False)

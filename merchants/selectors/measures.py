@@ -1,7 +1,8 @@
 """The merchants' share of ``/metrics``: what the result notification server counted, deliveries."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db.models import Count
 from prometheus_client import Metric
@@ -9,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from merchants.models import NotificationProcess, ResultNotification
 
+LOOK_BACK: Final = timedelta(hours=24)
 _COUNTED = {
     "received": "Datagrams received",
     "answered": "Datagrams answered",
@@ -19,7 +21,7 @@ _COUNTED = {
 
 
 def families(*, at: datetime) -> Iterator[Metric]:
-    """This function will read the merchants' figures, in two queries."""
+    """This function will read the merchants' figures, in three queries."""
     families = {
         name: CounterMetricFamily(f"paydesk_rns_{name}", what, labels=["process"])
         for name, what in _COUNTED.items()
@@ -35,10 +37,10 @@ def families(*, at: datetime) -> Iterator[Metric]:
             dropped.add_metric([process.name, cause], count)
         known.add_metric([process.name], process.counts.get("tids", 0))
     yield from (*families.values(), dropped, known)
-    yield from _deliveries()
+    yield from _deliveries(at)
 
 
-def _deliveries() -> Iterator[Metric]:
+def _deliveries(at: datetime) -> Iterator[Metric]:
     waiting = GaugeMetricFamily(
         "paydesk_rns_waiting", "Results on their way to a terminal", labels=["state"]
     )
@@ -48,3 +50,11 @@ def _deliveries() -> Iterator[Metric]:
     for state, count in counts.items():
         waiting.add_metric([state], count)
     yield waiting
+    given_up = ResultNotification.objects.filter(
+        state=ResultNotification.State.UNDELIVERED, told="APPROVED", told_at__gt=at - LOOK_BACK
+    )
+    yield GaugeMetricFamily(
+        "paydesk_rns_undelivered",
+        "Approvals of the last 24 hours that no terminal acknowledged",
+        value=given_up.count(),
+    )

@@ -24,9 +24,12 @@ def families(*, at: datetime) -> Iterator[Metric]:
     yield family
     waiting = WebhookDelivery.objects.filter(
         state=WebhookDelivery.State.PENDING, endpoint__state=enabled
-    ).aggregate(count=Count("pk"), due=Min("next_at"))
+    ).aggregate(count=Count("pk"), late=Count("pk", filter=Q(next_at__lte=at)), due=Min("next_at"))
     yield GaugeMetricFamily(
         "paydesk_webhook_messages_waiting", "Messages to be sent or tried again", waiting["count"]
+    )
+    yield GaugeMetricFamily(
+        "paydesk_webhook_messages_due", "Those of them whose time has come", waiting["late"]
     )
     late = (at - waiting["due"]).total_seconds() if waiting["due"] else 0
     yield GaugeMetricFamily(

@@ -56,13 +56,32 @@ def number(*, merchant: Merchant, store: str, wish: Wish, actor: Actor, at: date
     :raises TillOutOfService: the till was revoked, or has no number left
     :raises MerchantSuspended: the merchant takes no payments now
     """
-    place = _locked_store(merchant, store)
-    till = _newest(place) or _opened(place, actor, at)
-    _refuse_unfit(till)
+    till = _in_service(merchant, store, actor, at)
     known = till.numbers.filter(key=wish.key).first()
     if known is None:
         known = _made(till, wish, actor, at)
     return Numbered(till.device, known.tid)
+
+
+def terminal(*, merchant: Merchant, store: str, actor: Actor, at: datetime) -> Device:
+    """
+    Return the terminal that the portal plays at ``store`` (its reference), opened if need be.
+
+    The store stays locked until the running transaction ends: two acts of one page come one after
+    the other.
+
+    :raises NotFound: the merchant has no such store in use
+    :raises TillOutOfService, MerchantSuspended: it takes nothing now
+    """
+    return _in_service(merchant, store, actor, at).device
+
+
+def refuse_unfit(*, device: Device) -> None:
+    """Refuse what a till out of service, or of a suspended merchant, would still finish.
+
+    :raises TillOutOfService, MerchantSuspended: it takes nothing now
+    """
+    _refuse_unfit(VirtualTill.objects.select_related("device").get(device=device))
 
 
 @transaction.atomic
@@ -79,6 +98,13 @@ def reopen(*, merchant: Merchant, store: str, actor: Actor, at: datetime) -> Vir
         till.closed_at = at
         till.save(update_fields=["closed_at"])
     return _opened(place, actor, at)
+
+
+def _in_service(merchant: Merchant, store: str, actor: Actor, at: datetime) -> VirtualTill:
+    place = _locked_store(merchant, store)
+    till = _newest(place) or _opened(place, actor, at)
+    _refuse_unfit(till)
+    return till
 
 
 def _locked_store(merchant: Merchant, store: str) -> Store:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,8 +13,10 @@ from config.api.permissions import api_key_of_merchant
 from settlement.api.serializers import (
     EventsAnswer,
     EventsQuery,
+    FoundAnswer,
     PaymentAnswer,
     PaymentsAnswer,
+    PaymentSearchBody,
     PaymentsQuery,
 )
 from settlement.selectors import payments
@@ -47,6 +50,24 @@ class Payments(APIView):
         told = [payments.as_told(row) for row in rows]
         more = {"next": rows[-1].reference} if len(rows) == query["limit"] else {}
         return Response({"payments": told} | more)
+
+
+class PaymentSearch(APIView):
+    """Find the merchant's payments by what a receipt, a code or a till shows.
+
+    By POST: a number that is shown once belongs into no address.
+    """
+
+    permission_classes = [api_key_of_merchant]
+
+    @extend_schema(request=PaymentSearchBody, responses=FoundAnswer)
+    def post(self, request: Request) -> Response:
+        rows = payments.found_of_merchant(
+            merchant=key_of(request).merchant_reference,
+            typed=PaymentSearchBody.read(request)["typed"],
+            at=timezone.now(),
+        )
+        return Response({"payments": [payments.as_told(row) for row in rows]})
 
 
 class Payment(APIView):

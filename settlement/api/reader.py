@@ -1,5 +1,6 @@
 """What readers upload, what became of it, and what they ask at once (protocol §5)."""
 
+import json
 from typing import Any, cast
 
 from django.utils import timezone
@@ -11,10 +12,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.api.authentication import signer_of
-from config.api.once import idempotent
+from config.api.once import Again, idempotent, repeats
 from config.api.parsers import SignedObject
 from config.api.permissions import device_of
 from config.models.devices import DeviceKind
+from config.repetitions import Call
+from config.wire import b64
+from merchants.wire import batch_digest
 from settlement import tasks
 from settlement.api.serializers import (
     AuthorizationAnswer,
@@ -23,9 +27,22 @@ from settlement.api.serializers import (
     BatchResultAnswer,
 )
 from settlement.services import batches, online
+from wallets.wire import document_of
 
 READER = device_of(DeviceKind.READER)
 READER_OR_TERMINAL = device_of(DeviceKind.READER, DeviceKind.TERMINAL)
+
+
+def _batch(again: Again) -> list[str]:
+    """Return the batch by its bytes, taken or refused."""
+    return [b64.encode(batch_digest(again.sent))]
+
+
+def _tap(again: Again) -> list[str]:
+    """Return the tap by what the card signed; a request that was refused is of no payment."""
+    if again.answer.status >= 400:
+        return []
+    return [document_of(b64.decode(json.loads(again.sent)["record"]))]
 
 
 class BatchUpload(APIView):
@@ -36,6 +53,7 @@ class BatchUpload(APIView):
 
     @extend_schema(request={"application/cose": OpenApiTypes.BINARY}, responses={202: BatchAnswer})
     @idempotent
+    @repeats(Call.BATCH, _batch)
     def post(self, request: Request) -> Response:
         content = cast("bytes", request.data or b"")  # the one parser's bytes, {} for no body
         received = batches.receive(device=signer_of(request), content=content, at=timezone.now())
@@ -61,6 +79,7 @@ class Authorizations(APIView):
 
     @extend_schema(request=AuthorizationBody, responses=AuthorizationAnswer)
     @idempotent
+    @repeats(Call.TAP, _tap)
     def post(self, request: Request) -> Response:
         tap = AuthorizationBody.read(request)
         answer = online.authorise(device=signer_of(request), at=timezone.now(), **tap)

@@ -50,7 +50,7 @@ class Averaged(serializers.Serializer[Any]):
 
 
 class Times(serializers.Serializer[Any]):
-    """From the tap to the approval, by the stored times."""
+    """From the tap, of a T-ID from the customer's consent, to the approval by the stored times."""
 
     online = Averaged()
     offline = Averaged()

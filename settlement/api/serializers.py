@@ -61,9 +61,14 @@ class BatchResultAnswer(BatchAnswer):
 
 
 class PaymentAnswer(serializers.Serializer[Any]):
-    """A payment as protocol §8 tells it; ``amount`` in minor units."""
+    """A payment as protocol §8 tells it; ``amount`` and ``refunded`` in minor units.
+
+    What does not apply to it is left out, as :func:`settlement.rules.told.payment` says.
+    """
 
     id = Text()
+    tid = Text(required=False)
+    order = Text(required=False)
     channel = serializers.ChoiceField(choices=Payment.Channel.choices)
     state = serializers.ChoiceField(choices=Payment.State.choices)
     amount = Counter()
@@ -74,6 +79,16 @@ class PaymentAnswer(serializers.Serializer[Any]):
     approval_code = Text()
     created_at = Text()
     approved_at = Text(allow_null=True)
+    decline_reason = Text(required=False)
+    refunded = Counter(required=False)
+
+
+class RefundTold(serializers.Serializer[Any]):
+    """What an event tells of money given back, in minor units of the payment's currency."""
+
+    id = Text()
+    amount = Counter()
+    reason = Text(max_length=200, allow_blank=True)
 
 
 class PaymentsAnswer(serializers.Serializer[Any]):
@@ -83,13 +98,26 @@ class PaymentsAnswer(serializers.Serializer[Any]):
     next = Text(required=False)
 
 
+class FoundAnswer(serializers.Serializer[Any]):
+    """Newest first, at most 50."""
+
+    payments = PaymentAnswer(many=True)
+
+
+class PaymentSearchBody(StrictSerializer):
+    """``typed``: one of the five numbers, typed or scanned, a reference, an order, an amount …"""
+
+    typed = Text(max_length=64)
+
+
 class EventAnswer(serializers.Serializer[Any]):
-    """One event; beside these fields it tells its ``payment`` or ``batch``."""
+    """One event; beside these fields it tells its ``payment``, and a ``refund``, or ``batch``."""
 
     seq = Counter()
     type = Text()
     at = Text()
     payment = PaymentAnswer(required=False)
+    refund = RefundTold(required=False)
     batch = serializers.DictField(required=False)
 
 

@@ -13,6 +13,7 @@ urlpatterns = [
     path("merchant/report", report.MerchantReport.as_view(), name="api-merchant-report"),
     path("merchant/events", merchant.Events.as_view(), name="api-merchant-events"),
     path("merchant/payments", merchant.Payments.as_view(), name="api-merchant-payments"),
+    path("merchant/payments/search", merchant.PaymentSearch.as_view(), name="api-merchant-search"),
     path(
         "merchant/payments/<str:payment>", merchant.Payment.as_view(), name="api-merchant-payment"
     ),

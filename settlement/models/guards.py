@@ -8,7 +8,7 @@ import pgtrigger
 
 from config.states import never_deleted
 
-__all__ = ["never_deleted", "refers"]
+__all__ = ["card_of_payer", "never_deleted", "refers"]
 
 
 def refers(**tables: str) -> pgtrigger.Trigger:
@@ -41,4 +41,41 @@ def refers(**tables: str) -> pgtrigger.Trigger:
             RETURN NULL;
             END;
         """,  # noqa: S608
+    )
+
+
+def card_of_payer() -> pgtrigger.Trigger:
+    """
+    Return the trigger that refuses a card which a payment gets later and which is not there.
+
+    Where a phone holds the claim, the card must be of the phone's owner.
+    """
+    return pgtrigger.Trigger(
+        name="card_of_payer",
+        when=pgtrigger.After,
+        operation=pgtrigger.UpdateOf("card_id"),
+        condition=pgtrigger.Q(new__card__isnull=False)
+        & pgtrigger.Q(old__card__df=pgtrigger.F("new__card")),
+        func="""
+            DECLARE
+                card_holder text;
+                payer text;
+            BEGIN
+            SELECT a.holder INTO card_holder
+              FROM issuers_card c JOIN issuers_account a ON a.id = c.account_id
+             WHERE c.id = NEW.card_id;
+            IF NOT FOUND THEN
+                RAISE EXCEPTION 'card_id of % refers to nothing', TG_TABLE_NAME
+                    USING ERRCODE = 'foreign_key_violation';
+            END IF;
+            SELECT d.owner INTO payer
+              FROM settlement_paymentrequest r JOIN config_device d ON d.id = r.claimed_by_id
+             WHERE r.payment_id = NEW.id;
+            IF payer <> card_holder THEN
+                RAISE EXCEPTION 'the card of payment % is not its payer''s', NEW.id
+                    USING ERRCODE = 'check_violation';
+            END IF;
+            RETURN NULL;
+            END;
+        """,
     )

@@ -25,6 +25,10 @@ class LedgerAccount(models.Model):
         FEES = "FEES"  # owner: "platform"
         RECEIVABLE = "RECEIVABLE"  # owner: card account; its debt, not yet collected
         PAYABLE = "PAYABLE"  # owner: card account, closed; due to its holder, not yet paid out
+        SPONSOR = "SPONSOR"  # owner: sponsor's; what it owes for benefits that were used
+        GIFT_CARD = "GIFT_CARD"  # owner: holding; what is still on it
+        GIFT_FUNDING = "GIFT_FUNDING"  # owner: sponsor's; what it sold gift cards for
+        ROUNDING = "ROUNDING"  # owner: merchant; units between refunds, none once all is refunded
 
     kind = models.CharField(max_length=16, choices=Kind.choices)
     owner = models.CharField(max_length=32)
@@ -107,6 +111,10 @@ class Transfer(models.Model):
         ONLINE_SALE = "ONLINE_SALE"  # approved by the portal: TID, RELAY
         REVERSAL = "REVERSAL"  # the whole of a sale, before clearing
         REFUND = "REFUND"
+        DISCOUNT = "DISCOUNT"  # a sponsor's part of what a benefit took off
+        POINTS = "POINTS"
+        GIFT_CARD = "GIFT_CARD"
+        GIFT_CARD_ISSUED = "GIFT_CARD_ISSUED"  # what is on it becomes a liability
         ISSUER_BEARS = "ISSUER_BEARS"
         MERCHANT_BEARS = "MERCHANT_BEARS"
         DEBT_OPENED = "DEBT_OPENED"

@@ -10,7 +10,7 @@ from config.models import Device
 from config.states import Stateful, fixed, guarded, never_deleted
 from issuers.models import Card, Credential
 from merchants.models import Merchant, Store
-from settlement.models.guards import refers
+from settlement.models.guards import card_of_payer, refers
 
 
 @guarded
@@ -105,7 +105,8 @@ class Payment(Stateful):
             ),
             models.CheckConstraint(
                 condition=~Q(state__in=["APPROVED", "REVERSED"])
-                | Q(approved_at__isnull=False, card__isnull=False),
+                # What benefits and the till's own cash box paid for needs no card of ours.
+                | Q(approved_at__isnull=False) & (Q(card__isnull=False) | Q(channel="SMART")),
                 name="payment_approved_by_a_card",
             ),
             models.CheckConstraint(
@@ -163,6 +164,7 @@ class Payment(Stateful):
                     RETURN NEW;
                 """,
             ),
+            card_of_payer(),
             fixed(
                 *("reference", "channel", "amount_minor", "currency", "merchant", "atc", "order"),
                 *("store", "device", "credential"),

@@ -4,18 +4,20 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from config.paging import Page, newest_first
+from config.paging import AS_FILE, Page, address, newest_first
 from config.people.access import SignedInRequest, Tenants, right_required, tenants_with
-from config.portal import filters
+from config.portal import filters, sheets
 from config.roles import Right
 from settlement.models import Batch, BatchRecord
 from settlement.portal import words
+from settlement.portal.sheets import RECORDS, batches_seen_by
 from settlement.selectors import uploads
 from settlement.selectors.uploads import Looked
 from settlement.selectors.visible import sees_whole
@@ -54,13 +56,16 @@ class Record:
 
 @right_required(Right.SEE_BATCHES)
 @require_safe
-def batch_list(request: HttpRequest) -> HttpResponse:
+def batch_list(request: HttpRequest) -> HttpResponseBase:
     """List the uploads, newest first; an issuer sees those that hold records of its cards."""
     tenants = _tenants(request)
     view = filters.view_of(request, VIEWS)
     typed = filters.typed(request, "q")
     device = filters.typed(request, "device")
     rows = uploads.uploads_of(tenants=tenants, view=view, typed=typed, device=device)
+    if sheets.wanted(request):
+        sheet = batches_seen_by(tenants)
+        return sheets.download(request, name="batches", rows=rows, sheet=sheet)
     page = newest_first(rows=rows, request=request)
     chips = [filters.chip(request, "device", _("Reader"), device)] if device else []
     context = {
@@ -77,12 +82,14 @@ def batch_list(request: HttpRequest) -> HttpResponse:
 
 @right_required(Right.SEE_BATCHES)
 @require_safe
-def batch(request: HttpRequest, reference: str) -> HttpResponse:
+def batch(request: HttpRequest, reference: str) -> HttpResponseBase:
     """Show one upload: its digest and chain, the list versions held, the verdict on each record."""
     tenants = _tenants(request)
     looked = uploads.look_at(tenants=tenants, reference=reference)
     page = _page(request, looked)
     row = looked.batch
+    if sheets.wanted(request):
+        return sheets.download(request, name=row.reference, rows=looked.records, sheet=RECORDS)
     context = _told(row) | {
         "batch": row,
         "looked": looked,
@@ -122,6 +129,7 @@ def _page(request: HttpRequest, looked: Looked) -> Page[BatchRecord]:
         previous=f"?before={found[0].index}" if found and above else "",
         next=f"?after={found[-1].index}" if found and below else "",
         says=_("%(count)s in all") % {"count": f"{count:,}"},
+        file=address(request, **AS_FILE),
     )
 
 

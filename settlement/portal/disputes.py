@@ -5,6 +5,7 @@ from typing import Final
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,11 +13,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from config.people.access import actor_of, right_required
-from config.portal import filters
+from config.portal import filters, sheets
 from config.roles import Right
 from settlement.models import Batch, Dispute, Payment
 from settlement.portal import endings, words
 from settlement.portal.places import issuer_for
+from settlement.portal.sheets import DISPUTES
 from settlement.selectors import queues
 from settlement.services import resolutions
 from wallets.wire import OfflineRecord
@@ -48,11 +50,13 @@ class Row:
 
 @right_required(Right.SEE_BATCHES)
 @require_safe
-def dispute_list(request: HttpRequest, issuer: str) -> HttpResponse:
+def dispute_list(request: HttpRequest, issuer: str) -> HttpResponseBase:
     """List the disputes, newest first: those not closed, unless asked for others."""
     row = issuer_for(request, issuer, Right.SEE_BATCHES)
     view = filters.view_of(request, VIEWS)
     found = queues.disputes_of(issuer=row.reference, view=view)
+    if sheets.wanted(request):
+        return sheets.download(request, name="disputes", rows=found, sheet=DISPUTES)
     counts = queues.dispute_counts(issuer=row.reference)
     context = endings.queue(request, found=found, labels=VIEWS, counts=counts)
     context |= {"issuer": row, "rows": [_row(dispute) for dispute in context["page"].rows]}

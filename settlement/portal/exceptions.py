@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from config.paging import address
 from config.people.access import SignedInRequest, actor_of, right_required
-from config.portal import filters
+from config.portal import filters, sheets
 from config.refusals import Forbidden
 from config.roles import Right, TenantKind
 from issuers.selectors import issuers_visible_to
@@ -26,6 +27,7 @@ from settlement.models import ExceptionItem
 from settlement.models.batches import CLOSED_ACCOUNT, OF_SHOPS
 from settlement.portal import endings, words
 from settlement.portal.places import issuer_for
+from settlement.portal.sheets import EXCEPTIONS
 from settlement.selectors import queues
 from settlement.services import resolutions
 
@@ -50,13 +52,15 @@ class Row:
 
 @right_required(Right.SEE_BATCHES)
 @require_safe
-def exception_list(request: HttpRequest, issuer: str) -> HttpResponse:
+def exception_list(request: HttpRequest, issuer: str) -> HttpResponseBase:
     """List the exceptions, newest first: those nobody has explained, unless asked for others."""
     row = issuer_for(request, issuer, Right.SEE_BATCHES)
     view = filters.view_of(request, VIEWS)
     asked = filters.typed(request, "kind")
     kind = asked if asked in words.EXCEPTIONS else ""
     found = queues.exceptions_of(issuer=row.reference, view=view, kind=kind)
+    if sheets.wanted(request):
+        return sheets.download(request, name="exceptions", rows=found, sheet=EXCEPTIONS)
     counts = queues.exception_counts(issuer=row.reference)
     label = str(words.EXCEPTIONS.get(kind, ""))
     context = endings.queue(request, found=found, labels=VIEWS, counts=counts)

@@ -1,5 +1,6 @@
 """What people type at the desks of settlement."""
 
+import secrets
 from typing import Any, Final
 
 from django import forms
@@ -9,7 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from config import money
 from config.refusals import Refused
+from settlement.portal import code_words
 
+KEY_BYTES: Final = 18
 AMOUNT_MAX: Final = 10**15 - 1  # fifteen digits, as the API takes them
 
 
@@ -23,11 +26,9 @@ class OutcomeForm(forms.Form):
     )
 
 
-class ChargeForm(forms.Form):
-    """What a till charges, in the merchant's currency; ``key``: what makes a wish one sale."""
+class WishForm(forms.Form):
+    """What is keyed once, in the merchant's currency: ``key`` makes the same page one wish."""
 
-    amount = forms.CharField(label=_("Amount"), max_length=24)
-    order = forms.CharField(label=_("Order or note"), max_length=64, required=False)
     store = forms.CharField(max_length=32, widget=forms.HiddenInput)
     key = forms.CharField(
         max_length=64,
@@ -39,8 +40,30 @@ class ChargeForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.currency = currency
 
+
+class ChargeForm(WishForm):
+    """What a till charges."""
+
+    amount = forms.CharField(label=_("Amount"), max_length=24)
+    order = forms.CharField(label=_("Order or note"), max_length=64, required=False)
+    code = forms.CharField(
+        label=_("Customer's code"),
+        max_length=64,
+        required=False,
+        help_text=_("If a phone shows one: 16 digits bring its benefits, 26 also pay."),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
+        ),
+    )
+
     def clean_amount(self) -> int:
-        return _minor(self.cleaned_data["amount"], self.currency)
+        return minor_of(self.cleaned_data["amount"], self.currency)
+
+    def clean_code(self) -> str:
+        code: str = self.cleaned_data["code"]
+        if code and (is_another := code_words.other_number(code)):
+            raise forms.ValidationError(is_another, code="other_number")
+        return code
 
 
 class ReasonForm(forms.Form):
@@ -81,13 +104,23 @@ class RefundForm(ReasonForm):
             return told | {"amount": self.left_minor}
         if "amount" in told:
             try:
-                told["amount"] = _minor(told["amount"], self.currency)
+                told["amount"] = minor_of(told["amount"], self.currency)
             except forms.ValidationError as wrong:
                 self.add_error("amount", wrong)
         return told
 
 
-def _minor(typed: str, currency: str) -> int:
+def fresh_key() -> str:
+    """Return a key that no wish had."""
+    return secrets.token_urlsafe(KEY_BYTES)
+
+
+def fresh_wish(*, store: str) -> dict[str, str]:
+    """Return what a new page of a :class:`WishForm` at ``store`` (a reference) begins with."""
+    return {"store": store, "key": fresh_key()}
+
+
+def minor_of(typed: str, currency: str) -> int:
     """Return a typed amount in minor units, an error of its field for what is no payment's."""
     try:
         minor = money.parse(typed, currency)

@@ -122,6 +122,16 @@ def _borne_by_shop(merchant: str, at: datetime) -> list[Attention]:
 def _issuer_attention(issuer: str) -> list[Attention]:
     open_items = desks.open_items(issuer=issuer)
     found = []
+    if parked := desks.in_suspense(issuer=issuer):
+        found.append(
+            Attention(
+                tone="bad",
+                title=_("Redemptions in suspense: %(count)s") % {"count": f"{parked:,}"},
+                detail=_("A machine did not say what it paid out; the amounts stay held."),
+                url=reverse("suspense-list", args=[issuer]),
+                action=_("Decide them"),
+            )
+        )
     if open_items.disputes:
         found.append(
             Attention(

@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -16,17 +17,19 @@ from django.views.decorators.http import require_safe
 
 from config.paging import address, newest_first
 from config.people.access import SignedInRequest, may, right_required
-from config.portal import filters
+from config.portal import filters, sheets
 from config.portal.home import Tile
 from config.roles import Right
 from merchants.models import Merchant
 from settlement.models import Payment
 from settlement.portal import figures, words
 from settlement.portal.places import choose, may_choose, shop_of
+from settlement.portal.sheets import PAYMENTS
 from settlement.selectors import sales
 from settlement.selectors.sales import Asked, Today
 
 EVENTS_AT_ONCE: Final = 500
+KEPT_BY_SEARCH: Final = ("merchant", "view", "day", "device", "channel", "state")
 VIEWS: Final = {
     "": gettext_lazy("All"),
     "today": gettext_lazy("Today"),
@@ -55,12 +58,17 @@ class Row:
 
 @right_required(Right.SEE_PAYMENTS)
 @require_safe
-def payment_live(request: HttpRequest) -> HttpResponse:
+def payment_live(request: HttpRequest) -> HttpResponseBase:
     """Show the shop's sales, newest first; live.js keeps the page up to date."""
     shop = shop_of(request)
     if shop is None:
         return choose(request, page="payment-live")
     asked, at = _asked(request), timezone.now()
+    if sheets.wanted(request):
+        rows = sales.sales_of(merchant=shop, asked=asked, at=at)
+        return sheets.download(
+            request, name=f"payments-{shop.reference}", rows=rows, sheet=PAYMENTS
+        )
     # The number is read before the rows: what happens between the two comes once more, not never.
     today = sales.today_so_far(merchant=shop, at=at)
     page = newest_first(rows=sales.sales_of(merchant=shop, asked=asked, at=at), request=request)
@@ -193,9 +201,7 @@ def _toolbar(request: HttpRequest, shop: Merchant, asked: Asked, today: Today) -
         ],
         "day": asked.day,
         "typed": asked.typed,
-        "kept_by_search": filters.kept(
-            request, "merchant", "view", "day", "device", "channel", "state"
-        ),
+        "kept_by_search": [("to", "payment-live"), *filters.kept(request, *KEPT_BY_SEARCH)],
         "kept_by_filter": filters.kept(request, "merchant", "view", "q"),
         "query": address(request, merchant=shop.reference),
     }

@@ -18,6 +18,8 @@ def items(*, user: User, membership: Membership) -> list[NavItem]:
         found.append(_entry("", "payment-live", _("Live sales"), "sales", order=5, key="t"))
         if merchant and allows(membership=membership, right=Right.TAKE_PAYMENTS):
             found.append(_till(membership))
+        if merchant:
+            found.append(_of_tenant(group, membership, "atm-list", _("ATMs"), "cash", order=20))
         found.append(_entry(group, "merchant-days", _("Business days"), "statement", order=23))
     if takes and allows(membership=membership, right=Right.SEE_PAYOUTS):
         found.append(_entry(group, "payout-list", _("Payouts"), "cash", order=27))
@@ -38,6 +40,8 @@ def _queues(group: str, membership: Membership) -> list[NavItem]:
         return [
             NavItem(group=group, url=url, label=label, icon=icon, order=order, key=key)
             for url, label, icon, order, key in (
+                (_at(membership, "preapproval-list"), _("Pre-approvals"), "cash", 23, "n"),
+                (_at(membership, "suspense-list"), _("Suspense"), "clock", 24, "s"),
                 (_at(membership, "exceptions"), _("Exceptions"), "exception", 25, "x"),
                 (_at(membership, "disputes"), _("Disputes"), "statement", 26, ""),
             )
@@ -48,6 +52,12 @@ def _queues(group: str, membership: Membership) -> list[NavItem]:
 def _till(membership: Membership) -> NavItem:
     url = _at(membership, "till")
     return NavItem(group="", url=url, label=_("Till"), icon="till", order=6, key="p")
+
+
+def _of_tenant(
+    group: str, membership: Membership, name: str, label: str, icon: str, *, order: int
+) -> NavItem:
+    return NavItem(group=group, url=_at(membership, name), label=label, icon=icon, order=order)
 
 
 def _at(membership: Membership, name: str) -> str:

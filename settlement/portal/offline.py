@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -11,8 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from config import exports
 from config.models import Device
+from config.paging import AS_FILE, address
 from config.people.access import right_required
+from config.portal import sheets
 from config.portal.home import Tile
 from config.roles import Right
 from settlement.models import Batch, BatchRecord
@@ -20,6 +24,7 @@ from settlement.portal import words
 from settlement.portal.endings import may_end
 from settlement.portal.exceptions import row_of
 from settlement.portal.places import choose, may_choose, shop_of
+from settlement.portal.sheets import lines_of_readers
 from settlement.selectors import queues, readers
 from settlement.selectors.readers import Reader
 
@@ -51,13 +56,16 @@ class Rejected:
 
 @right_required(Right.SEE_BATCHES)
 @require_safe
-def merchant_offline(request: HttpRequest) -> HttpResponse:
+def merchant_offline(request: HttpRequest) -> HttpResponseBase:
     """Show each reader of a shop, and the records rejected of late."""
     shop = shop_of(request)
     if shop is None:
         return choose(request, page="merchant-offline")
     at = timezone.now()
     known = readers.readers_of(merchant=shop, at=at)
+    if sheets.wanted(request):
+        name = f"readers-{shop.reference}"
+        return exports.download(name=name, rows=lines_of_readers(known))
     found = list(readers.rejected_of(merchant=shop, at=at)[: readers.REJECTED_SHOWN])
     gaps = queues.gaps_of(merchant=shop.reference)
     context = {
@@ -70,6 +78,7 @@ def merchant_offline(request: HttpRequest) -> HttpResponse:
         "most": readers.REJECTED_SHOWN,
         "days": readers.LATELY_DAYS,
         "may_choose": may_choose(request),
+        "file": address(request, **AS_FILE),
     }
     return render(request, "settlement/offline.html", context)
 

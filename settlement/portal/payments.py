@@ -19,6 +19,7 @@ from settlement.portal.forms import ReasonForm
 from settlement.portal.refunds import refund_form, why_not
 from settlement.selectors.payments import as_told
 from settlement.selectors.timeline import Arrived, Entry, timeline_of
+from settlement.selectors.trace import trace_of
 from settlement.selectors.visible import payments_of
 
 
@@ -58,7 +59,12 @@ def payment(request: HttpRequest, reference: str) -> HttpResponse:
     elif tab == "delivery" and asked is not None:
         context |= _delivery(asked.tid, time_zone=person.time_zone)
     else:
-        context["lines"] = story.lines(entries, payment=row, for_issuer=for_issuer)
+        context["lines"] = story.lines(
+            [*entries, *trace_of(payment=row)],
+            payment=row,
+            for_issuer=for_issuer,
+            for_shop=for_shop,
+        )
     return render(request, "settlement/payment.html", context)
 
 

@@ -15,11 +15,12 @@ from config import exports
 from config.exports import Cell
 from config.paging import newest_first
 from config.people.access import SignedInRequest, right_required
-from config.portal import filters
+from config.portal import filters, sheets
 from config.roles import Right
 from settlement.models import Payment, Payout
 from settlement.portal import words
 from settlement.portal.places import may_choose, shop_of
+from settlement.portal.sheets import PAYOUTS
 from settlement.selectors import payouts
 
 LOOKS: Final = {
@@ -27,10 +28,12 @@ LOOKS: Final = {
     Payout.State.CLOSED: words.Look("ok", gettext_lazy("Complete")),
 }
 
+_YEARS: Final = range(2000, 2200)
+
 
 @right_required(Right.SEE_PAYOUTS)
 @require_safe
-def payout_list(request: HttpRequest) -> HttpResponse:
+def payout_list(request: HttpRequest) -> HttpResponseBase:
     """List the payouts, newest first, of ``?day=`` alone if asked; the clearing desk sees all."""
     shop = shop_of(request, Right.SEE_PAYOUTS)
     rows = payouts.payouts_visible_to(_person(request).user)
@@ -39,6 +42,8 @@ def payout_list(request: HttpRequest) -> HttpResponse:
     day = day_typed(request, "day")
     if day is not None:
         rows = rows.filter(business_date=day)
+    if sheets.wanted(request):
+        return sheets.download(request, name="payouts", rows=rows, sheet=PAYOUTS)
     page = newest_first(rows=rows, request=request)
     context = {
         "merchant": shop,
@@ -77,11 +82,13 @@ def payout_lines(request: HttpRequest, reference: str) -> HttpResponseBase:
 
 
 def day_typed(request: HttpRequest, name: str) -> date | None:
-    """Return the day of the address, None for none and for what is no day."""
+    """Return the day of the address, None for none and for what is no day of our time:
+    at the ends of the calendar the day after, and a midnight elsewhere, do not exist."""
     try:
-        return date.fromisoformat(request.GET.get(name, ""))
+        day = date.fromisoformat(request.GET.get(name, ""))
     except ValueError:
         return None
+    return day if day.year in _YEARS else None
 
 
 def _lines(row: Payout) -> Iterator[list[Cell]]:

@@ -4,6 +4,7 @@ from typing import cast
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -11,13 +12,14 @@ from django.views.decorators.http import require_safe
 
 from config.paging import newest_first
 from config.people.access import SignedInRequest, right_required
-from config.portal import filters
+from config.portal import filters, sheets
 from config.refusals import Forbidden, NotFound
 from config.roles import Right, TenantKind
 from issuers.models import Issuer
 from issuers.selectors import issuers_visible_to
-from merchants.models import Merchant
+from merchants.models import Merchant, Store
 from merchants.selectors.shops import merchants_visible_to
+from settlement.portal.sheets import SHOPS
 
 PAGES = {"payment-live", "merchant-days", "merchant-offline", "payout-list", "merchant-report"}
 
@@ -47,6 +49,18 @@ def merchant_for(request: HttpRequest, reference: str, right: Right) -> Merchant
     return get_object_or_404(merchants_visible_to(person.user, right), reference=reference)
 
 
+def store_asked(request: HttpRequest, stores: list[Store]) -> Store:
+    """Return the store of the address, or of the form; the first one where neither names any.
+
+    :raises NotFound: the merchant has no such store in use
+    """
+    asked = request.POST.get("store", "") or filters.typed(request, "store")
+    fitting = [store for store in stores if asked in ("", store.reference)]
+    if not fitting:
+        raise NotFound
+    return fitting[0]
+
+
 def issuer_for(request: HttpRequest, reference: str, right: Right) -> Issuer:
     """Return the issuer if the person has ``right`` there; foreign looks like absent (404).
 
@@ -74,12 +88,14 @@ def choose(request: HttpRequest, *, page: str) -> HttpResponse:
 
 @right_required(Right.SEE_PAYMENTS)
 @require_safe
-def payment_shops(request: HttpRequest) -> HttpResponse:
+def payment_shops(request: HttpRequest) -> HttpResponseBase:
     """List the shops whose sales the person may see, each a link to them."""
     rows = merchants_visible_to(cast("SignedInRequest", request).user, Right.SEE_PAYMENTS)
     typed = filters.typed(request, "q")
     if typed:
         rows = rows.filter(name__icontains=typed)
+    if sheets.wanted(request):
+        return sheets.download(request, name="shops", rows=rows, sheet=SHOPS)
     asked = request.GET.get("to", "")
     told = {
         "page": newest_first(rows=rows, request=request),

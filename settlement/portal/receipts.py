@@ -11,6 +11,8 @@ from django.views.decorators.http import require_safe
 from config.people.access import SignedInRequest, right_required, tenants_with
 from config.roles import Right
 from settlement.models import Payment
+from settlement.portal import trace_words, traces_ahead, words
+from settlement.selectors.receipts import purchase_of
 from settlement.selectors.visible import payments_of
 
 STAMPS: Final = {
@@ -28,8 +30,15 @@ def receipt(request: HttpRequest, reference: str) -> HttpResponse:
     user = cast("SignedInRequest", request).user
     rows = payments_of(tenants_with(user=user, right=Right.SEE_PAYMENTS))
     row = get_object_or_404(rows, reference=reference)
+    purchase = purchase_of(payment=row)
+    paid_out = row.redemption if hasattr(row, "redemption") else None
     context = {
         "payment": row,
+        "channel": words.CHANNELS[Payment.Channel(row.channel)],
+        "purchase": purchase,
+        "paid_out": paid_out,
+        "handed_out": traces_ahead.KINDS.get(paid_out.kind, "") if paid_out else "",
+        "tender": trace_words.TENDERS.get(purchase.tender, "") if purchase else "",
         "tid": row.request.tid if hasattr(row, "request") else "",
         "stamp": stamp_of(row),
         "refunds": list(row.refunds.order_by("id")),

@@ -138,8 +138,8 @@ _HOW_SAVED: Final = gettext_lazy(
     "its tap, less the fee it carries; added up."
 )
 _HOW_ONLINE: Final = gettext_lazy(
-    "From the reader's time of the tap, told in whole seconds, to the portal's decision; the "
-    "clocks of reader and portal as they are."
+    "Of a tap from the reader's time, told in whole seconds, to the portal's decision, the clocks "
+    "of both as they are; of a T-ID from the arrival of the customer's consent to the decision."
 )
 _HOW_OFFLINE: Final = gettext_lazy(
     "From the tap to the reader's approval, by the record's own time: the reader approves within "

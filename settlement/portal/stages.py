@@ -12,19 +12,25 @@ from settlement.rules.requests import OPEN, Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """How a sale stands at the till. ``css``: what colours the stage; ``icon``: "" for the code.
+class Shown:
+    """What any stage of a till shows. ``css``: what colours it; ``icon``: "" for none.
 
     ``version``: changes with whatever the stage shows.
     """
 
-    sale: Request
     css: str
     tone: str
     icon: str
     lead: str | Promise
     says: str | Promise
     version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage(Shown):
+    """How a sale stands at the till; it has no icon where the code itself is shown."""
+
+    sale: Request
 
     @property
     def is_paid(self) -> bool:

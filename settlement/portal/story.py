@@ -10,8 +10,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from config.models import Event
-from settlement.models import BatchRecord, LedgerAccount, Payment, Transfer
-from settlement.portal import words
+from settlement.models import Batch, BatchRecord, LedgerAccount, Payment, Transfer
+from settlement.portal import traces, words
 from settlement.selectors.timeline import (
     Arrived,
     Disputed,
@@ -21,6 +21,7 @@ from settlement.selectors.timeline import (
     Moved,
     Tapped,
 )
+from settlement.selectors.traced import Audience, Traced
 
 _VOID: Final = 1
 
@@ -40,17 +41,32 @@ class Line:
     detail: str | Promise = ""
 
 
-def lines(entries: Iterable[Entry], *, payment: Payment, for_issuer: bool) -> list[Line]:
+def lines(
+    entries: Iterable[Entry], *, payment: Payment, for_issuer: bool, for_shop: bool
+) -> list[Line]:
     """
     Return what happened, newest first.
 
-    The shop is not told of other shops' records of the same card, nor of the issuer's exceptions.
-    A record that came again tells of the same tap: that is told once.
+    The shop is not told of other shops' records of the same card, nor of the issuer's exceptions;
+    the issuer not of the shop's wires and benefits. A record that came again tells of the same tap:
+    that is told once.
     """
-    theirs = [entry for entry in entries if for_issuer or _concerns(entry, payment)]
-    zone = ZoneInfo(payment.merchant.time_zone)
-    told = dict.fromkeys(line for entry in theirs for line in _told(entry, zone))
+    theirs = [
+        entry
+        for entry in entries
+        if _is_for(entry, for_issuer=for_issuer, for_shop=for_shop)
+        and (for_issuer or _concerns(entry, payment))
+    ]
+    told = dict.fromkeys(line for entry in theirs for line in _told(entry, payment))
     return sorted(told, key=lambda line: (line.at, line.rank))[::-1]
+
+
+def _is_for(entry: Entry, *, for_issuer: bool, for_shop: bool) -> bool:
+    """Return whether a step is for whom the page is drawn; the platform is both."""
+    if not isinstance(entry, Traced):
+        return True
+    readers = {Audience.SHOP: for_shop, Audience.ISSUER: for_issuer}
+    return readers.get(entry.audience, True)
 
 
 def _concerns(entry: Entry, payment: Payment) -> bool:
@@ -66,7 +82,8 @@ def _concerns(entry: Entry, payment: Payment) -> bool:
             return True
 
 
-def _told(entry: Entry, zone: ZoneInfo) -> Iterator[Line]:
+def _told(entry: Entry, payment: Payment) -> Iterator[Line]:
+    zone = ZoneInfo(payment.merchant.time_zone)
     match entry:
         case Tapped():
             yield _tapped(entry)
@@ -80,6 +97,8 @@ def _told(entry: Entry, zone: ZoneInfo) -> Iterator[Line]:
             yield from _excepted(entry, zone)
         case Disputed():
             yield _disputed(entry)
+        case Traced():
+            yield _traced(entry, payment)
 
 
 def _tapped(entry: Tapped) -> Line:
@@ -104,8 +123,7 @@ def _arrived(entry: Arrived) -> Iterator[Line]:
         what=_("Came in with batch %(sequence)s") % {"sequence": f"{batch.sequence:,}"},
         who=batch.device.name,
         at=entry.at,
-        detail=_("Record %(place)s of %(count)s")
-        % {"place": f"{record.index + 1:,}", "count": f"{batch.record_count:,}"},
+        detail=_place(batch, record),
     )
     if batch.posted_at is None:
         return
@@ -118,6 +136,14 @@ def _arrived(entry: Arrived) -> Iterator[Line]:
         at=batch.posted_at,
         detail=words.reason_of(record),
     )
+
+
+def _place(batch: Batch, record: BatchRecord) -> str:
+    told = {"place": f"{record.index + 1:,}", "count": f"{batch.record_count:,}"}
+    place = _("Record %(place)s of %(count)s") % told
+    if batch.attempts <= 1:
+        return place
+    return f"{place}, " + _("posted at attempt %(attempts)s") % {"attempts": batch.attempts}
 
 
 def _moved(entry: Moved) -> Line:
@@ -165,6 +191,13 @@ def _excepted(entry: Excepted, zone: ZoneInfo) -> Iterator[Line]:
         who=_("exception"),
         at=entry.at,
         detail=words.exception_detail(kind=item.kind, detail=item.detail, zone=zone),
+    )
+
+
+def _traced(entry: Traced, payment: Payment) -> Line:
+    said = traces.told(entry, payment=payment)
+    return Line(
+        rank=0, tone=said.tone, what=said.what, at=entry.at, who=said.who, detail=said.detail
     )
 
 

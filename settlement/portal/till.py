@@ -4,65 +4,71 @@ The portal plays the terminal here. A sale lives under its T-ID in the address, 
 loaded again, or opened twice, shows the same one.
 """
 
-import secrets
 from typing import Any, Final, cast
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from config import money, qr
+from config.idempotency import IdempotencyMismatch
 from config.people.access import SignedInRequest, actor_of, may, right_required
-from config.portal import filters
 from config.portal.filters import Tab
 from config.refusals import NotFound, Refused
 from config.roles import Right
 from merchants.models import Merchant, Store
 from merchants.services import tills as numbers
 from merchants.services.tills import TillOutOfService, Wish
-from settlement.portal import words
-from settlement.portal.forms import ChargeForm, show_refusal
-from settlement.portal.places import merchant_for
+from settlement.portal import code_words, purchase_lines, words
+from settlement.portal.forms import ChargeForm, fresh_key, fresh_wish, show_refusal
+from settlement.portal.places import merchant_for, store_asked
 from settlement.portal.stages import stage_of
 from settlement.rules.requests import Request
 from settlement.selectors.tills import last_sales
-from settlement.services import tills
+from settlement.services import till_codes, tills
 from settlement.services.payments.refusals import PaymentFinal, TidReused
 
 LAST: Final = 5
 QR_PREFIX: Final = "T1."
-KEY_BYTES: Final = 18
 
 
 @right_required(Right.TAKE_PAYMENTS)
 @require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("code")
 def till(request: HttpRequest, merchant: str) -> HttpResponse:
-    """Show the keypad of a store's till; a POST charges, and leads to the sale's own page."""
+    """Show the keypad of a store's till; a POST charges, or takes a customer's code, and leads to
+    the sale's own page."""
     shop = merchant_for(request, merchant, Right.TAKE_PAYMENTS)
     stores = list(shop.stores.filter(closed_at=None).order_by("id"))
     if not stores:
         return render(request, "settlement/till_nowhere.html", {"merchant": shop})
-    store = _store_asked(request, stores)
+    store = store_asked(request, stores)
     typed = request.POST.dict() or None
-    form = ChargeForm(typed, currency=shop.currency, initial=_fresh(store))
+    form = ChargeForm(typed, currency=shop.currency, initial=fresh_wish(store=store.reference))
     closed = False
     if request.method == "POST" and form.is_valid():
         try:
-            sale = _charged(request, shop, form)
-        except TidReused:
+            onward = (_taken if form.cleaned_data["code"] else _charged)(request, shop, form)
+        except (TidReused, IdempotencyMismatch):
             form.add_error(None, _("This page charged another sale before. Charge again."))
         except Refused as refusal:
             show_refusal(form, refusal)
             closed = isinstance(refusal, TillOutOfService)
         else:
-            return redirect("till-sale", merchant=shop.reference, tid=sale.tid)
-        form.data = {**form.data, **_fresh(store)}
+            if onward:
+                return redirect(onward)
+        form.data = {**form.data, **fresh_wish(store=store.reference)}
+    if request.method == "POST":
+        form.data = {**form.data, "code": _to_mend(form)}
     context = _keypad(shop, stores, store, form) | {
         "may_reopen": closed and _may(request, Right.EDIT_SHOP)
     }
@@ -73,31 +79,45 @@ def _may(request: HttpRequest, right: Right) -> bool:
     return may(membership=cast("SignedInRequest", request).membership, right=right)
 
 
-def _charged(request: HttpRequest, shop: Merchant, form: ChargeForm) -> Request:
+def _charged(request: HttpRequest, shop: Merchant, form: ChargeForm) -> str:
+    """Charge by a T-ID, and return the address of the sale."""
     told = form.cleaned_data
-    return tills.ring_up(
+    sale = tills.ring_up(
         merchant=shop,
         store=told["store"],
-        wish=Wish(told["key"], told["amount"], shop.currency, told["order"]),
+        wish=_wish(shop, form),
         actor=actor_of(request),
         at=timezone.now(),
     )
+    return reverse("till-sale", args=[shop.reference, sale.tid])
 
 
-def _store_asked(request: HttpRequest, stores: list[Store]) -> Store:
-    """Return the store of the address, or of the form; the first one where neither names any.
+def _taken(request: HttpRequest, shop: Merchant, form: ChargeForm) -> str:
+    """Take the customer's code, and return the address of the purchase; "" if it was refused."""
+    told = form.cleaned_data
+    taken = till_codes.take(
+        merchant=shop,
+        store=told["store"],
+        wish=_wish(shop, form),
+        code=told["code"],
+        actor=actor_of(request),
+        at=timezone.now(),
+    )
+    if taken.refusal:
+        why = code_words.refusal(code=taken.refusal, wait_s=taken.wait_s)
+        form.add_error("code", ValidationError(why, code=taken.refusal))
+        return ""
+    return reverse("till-code", args=[shop.reference, taken.checkout])
 
-    :raises NotFound: the merchant has no such store in use
-    """
-    asked = request.POST.get("store", "") or filters.typed(request, "store")
-    fitting = [store for store in stores if asked in ("", store.reference)]
-    if not fitting:
-        raise NotFound
-    return fitting[0]
+
+def _wish(shop: Merchant, form: ChargeForm) -> Wish:
+    told = form.cleaned_data
+    return Wish(told["key"], told["amount"], shop.currency, told["order"])
 
 
-def _fresh(store: Store) -> dict[str, str]:
-    return {"store": store.reference, "key": secrets.token_urlsafe(KEY_BYTES)}
+def _to_mend(form: ChargeForm) -> str:
+    """Return the typed code where a digit of it is wrong; any other is not shown again."""
+    return form.data["code"] if form.has_error("code", "number_malformed") else ""
 
 
 def _keypad(shop: Merchant, stores: list[Store], store: Store, form: ChargeForm) -> dict[str, Any]:
@@ -109,7 +129,7 @@ def _keypad(shop: Merchant, stores: list[Store], store: Store, form: ChargeForm)
         "form": form,
         "digits": digits,
         "keys": [*"123456789", "00" if digits == 0 else ".", "0"],
-        "recent": _recent(store.reference),
+        "recent": recent(store.reference),
     }
 
 
@@ -128,9 +148,12 @@ def till_state(request: HttpRequest, merchant: str, tid: str) -> HttpResponse:
     """Answer the sale's stage alone, as the page draws it."""
     shop = merchant_for(request, merchant, Right.TAKE_PAYMENTS)
     sale = tills.seen(merchant=shop, tid=tid, at=timezone.now())
-    # Without the request: the frame's own queries would be asked for nothing at every poll.
-    context = _sale(request, shop, sale) | {"csrf_token": get_token(request)}
-    drawn = render_to_string("settlement/till_sale.html#stage", context)
+    return stage_alone(request, "settlement/till_sale.html", _sale(request, shop, sale))
+
+
+def stage_alone(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    """Answer the stage of a till's page without its frame, whose queries no poll is to ask."""
+    drawn = render_to_string(f"{template}#stage", context | {"csrf_token": get_token(request)})
     return HttpResponse(drawn, headers={"Cache-Control": "no-store"})
 
 
@@ -178,15 +201,20 @@ def till_reopen(request: HttpRequest, merchant: str) -> HttpResponse:
 def _sale(request: HttpRequest, shop: Merchant, sale: Request) -> dict[str, Any]:
     stage, now = stage_of(sale), timezone.now()
     assert sale.expires_at is not None, "a till's sale is a request"
+    lines = purchase_lines.of(document=sale.reference) if stage.is_paid else []
+    rest_minor = sale.amount_minor - sum(line.amount_minor for line in lines)
     return {
         "merchant": shop,
         "sale": sale,
         "stage": stage,
         "picture": qr.picture(f"{QR_PREFIX}{sale.tid}") if sale.state == "REQUESTED" else "",
-        "key": secrets.token_urlsafe(KEY_BYTES),
+        "key": fresh_key(),
         "amount": words.amount(sale.amount_minor, sale.currency),
+        "lines": lines,
+        "rest_minor": rest_minor,
+        "rest_word": purchase_lines.rest_word(tender=purchase_lines.by_phone(rest_minor)),
         "typed": money.text(sale.amount_minor, sale.currency),
-        "recent": _recent(sale.shop.store),
+        "recent": recent(sale.shop.store),
         "socket": f"{settings.SOCKETS_ORIGIN}/ws/v1/merchant/payments?merchant={shop.reference}",
         "now": now,
         "left": max(0, int((sale.expires_at - now).total_seconds())),
@@ -195,6 +223,6 @@ def _sale(request: HttpRequest, shop: Merchant, sale: Request) -> dict[str, Any]
     }
 
 
-def _recent(store: str) -> list[tuple[Any, words.Look]]:
+def recent(store: str) -> list[tuple[Any, words.Look]]:
     """Return the last sales of the store's till, each with its look."""
     return [(row, words.payment_look(row)) for row in last_sales(store=store, limit=LAST)]

@@ -1,7 +1,11 @@
 from django.urls import URLPattern, URLResolver, path
 
 from settlement.portal import (
+    ahead,
+    atm,
     batches,
+    daily,
+    day_closing,
     days,
     disputes,
     exceptions,
@@ -10,11 +14,16 @@ from settlement.portal import (
     payments,
     payouts,
     places,
+    preapproval_terms,
     receipts,
+    redeemed,
     refunds,
     report,
     search,
+    stock,
+    suspense,
     till,
+    till_codes,
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -34,6 +43,23 @@ urlpatterns: list[URLPattern | URLResolver] = [
         exceptions.gap_resolve,
         name="gap-resolve",
     ),
+    path("merchant/<str:merchant>/days/<str:day>", daily.business_day, name="business-day"),
+    path("merchant/<str:merchant>/days/<str:day>/close", day_closing.day_close, name="day-close"),
+    path(
+        "merchant/<str:merchant>/days/<str:day>/close/<str:job>",
+        day_closing.day_close_job,
+        name="day-close-job",
+    ),
+    path(
+        "merchant/<str:merchant>/days/<str:day>/close/<str:job>/state",
+        day_closing.day_close_state,
+        name="day-close-state",
+    ),
+    path(
+        "merchant/<str:merchant>/days/<str:day>/close/<str:job>/cancel",
+        day_closing.day_close_cancel,
+        name="day-close-cancel",
+    ),
     path("merchant/<str:merchant>/till", till.till, name="till"),
     path("merchant/<str:merchant>/till/reopen", till.till_reopen, name="till-reopen"),
     path("merchant/<str:merchant>/till/<str:tid>", till.till_sale, name="till-sale"),
@@ -41,6 +67,78 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("merchant/<str:merchant>/till/<str:tid>/cancel", till.till_cancel, name="till-cancel"),
     path(
         "merchant/<str:merchant>/till/<str:tid>/give-to-another", till.till_give, name="till-give"
+    ),
+    path(
+        "merchant/<str:merchant>/till/codes/<str:checkout>", till_codes.till_code, name="till-code"
+    ),
+    path(
+        "merchant/<str:merchant>/till/codes/<str:checkout>/state",
+        till_codes.till_code_state,
+        name="till-code-state",
+    ),
+    path(
+        "merchant/<str:merchant>/till/codes/<str:checkout>/confirm",
+        till_codes.till_code_confirm,
+        name="till-code-confirm",
+    ),
+    path(
+        "merchant/<str:merchant>/till/codes/<str:checkout>/abandon",
+        till_codes.till_code_abandon,
+        name="till-code-abandon",
+    ),
+    path(
+        "merchant/<str:merchant>/till/codes/<str:checkout>/cancel",
+        till_codes.till_code_cancel,
+        name="till-code-cancel",
+    ),
+    path("merchant/<str:merchant>/atm", atm.atm, name="atm"),
+    path("merchant/<str:merchant>/atm/count", atm.atm_count, name="atm-count"),
+    path("merchant/<str:merchant>/atm/<str:reference>", atm.atm_redemption, name="atm-redemption"),
+    path("merchant/<str:merchant>/atm/<str:reference>/move", atm.atm_move, name="atm-move"),
+    path("merchant/<str:merchant>/atms", redeemed.atm_list, name="atm-list"),
+    path("merchant/<str:merchant>/numbers", redeemed.redeemed_list, name="redeemed-list"),
+    path("merchant/<str:merchant>/stock", stock.stock_list, name="stock-list"),
+    path("merchant/<str:merchant>/stock/load", stock.stock_load, name="stock-load"),
+    path("merchant/<str:merchant>/stock/withdraw", stock.stock_withdraw, name="stock-withdraw"),
+    path("merchant/<str:merchant>/stock/files/<str:job>", stock.stock_file, name="stock-file"),
+    path(
+        "merchant/<str:merchant>/stock/files/<str:job>/errors",
+        stock.stock_file_errors,
+        name="stock-file-errors",
+    ),
+    path("issuer/<str:issuer>/preapprovals", ahead.preapproval_list, name="preapproval-list"),
+    path("issuer/<str:issuer>/preapprovals/rows", ahead.preapproval_rows, name="preapproval-rows"),
+    path(
+        "issuer/<str:issuer>/preapprovals/terms",
+        preapproval_terms.terms_list,
+        name="preapproval-terms-list",
+    ),
+    path(
+        "issuer/<str:issuer>/preapprovals/terms/<str:programme>",
+        preapproval_terms.terms_edit,
+        name="preapproval-terms",
+    ),
+    path("issuer/<str:issuer>/preapprovals/<str:reference>", ahead.preapproval, name="preapproval"),
+    path(
+        "issuer/<str:issuer>/preapprovals/<str:reference>/cancel",
+        ahead.preapproval_cancel,
+        name="preapproval-cancel",
+    ),
+    path("issuer/<str:issuer>/suspense", suspense.suspense_list, name="suspense-list"),
+    path(
+        "issuer/<str:issuer>/suspense/<str:reference>",
+        suspense.suspense_resolve,
+        name="suspense-resolve",
+    ),
+    path(
+        "issuer/<str:issuer>/suspense/<str:reference>/<str:proposal>/agree",
+        suspense.suspense_agree,
+        name="suspense-agree",
+    ),
+    path(
+        "issuer/<str:issuer>/suspense/<str:reference>/<str:proposal>/refuse",
+        suspense.suspense_refuse,
+        name="suspense-refuse",
     ),
     path("issuer/<str:issuer>/exceptions", exceptions.exception_list, name="exceptions"),
     path(

@@ -145,6 +145,10 @@ TRANSFERS: Final = {
     Transfer.Code.ONLINE_SALE: _("Sale posted"),
     Transfer.Code.REVERSAL: _("The whole sale taken back"),
     Transfer.Code.REFUND: _("Refund posted"),
+    Transfer.Code.DISCOUNT: _("Discount borne by its sponsor"),
+    Transfer.Code.POINTS: _("Points paid for by their sponsor"),
+    Transfer.Code.GIFT_CARD: _("Paid from a gift card"),
+    Transfer.Code.GIFT_CARD_ISSUED: _("Gift card entered as a liability"),
     Transfer.Code.ISSUER_BEARS: _("Sale posted at the issuer's loss"),
     Transfer.Code.MERCHANT_BEARS: _("Sale posted at the shop's loss"),
     Transfer.Code.DEBT_OPENED: _("Overdrawn part set apart as a debt"),
@@ -163,6 +167,10 @@ ACCOUNTS: Final = {
     LedgerAccount.Kind.FEES: _("fees"),
     LedgerAccount.Kind.RECEIVABLE: _("the card account's debt"),
     LedgerAccount.Kind.PAYABLE: _("what is due to the holder"),
+    LedgerAccount.Kind.SPONSOR: _("a sponsor of benefits"),
+    LedgerAccount.Kind.GIFT_CARD: _("a gift card"),
+    LedgerAccount.Kind.GIFT_FUNDING: _("gift cards sold"),
+    LedgerAccount.Kind.ROUNDING: _("units between refunds"),
 }
 EVENTS: Final = {
     "payment.requested": Look("info", _("Told: requested")),

@@ -59,14 +59,15 @@ def counted_at(genuine: Genuine, history: History) -> Counted:
         return Counted(taken.arrived_at, "arrival")
     reader = taken.reader
     claimed = (reader.device_id, genuine.card.issuer_id, taken.claimed_version)
-    earliest, because = max(
-        (genuine.credential.issued, "certificate"),
-        (history.first_given.get(claimed, 0), "list"),
-        (history.emptied.get(taken.batch_id, 0), "batch"),
-        (reader.enrolled_at, "enrolment"),
-    )
+    issued, enrolled = genuine.credential.issued, reader.enrolled_at
+    given = history.first_given.get(claimed, 0)
+    emptied = history.emptied.get(taken.batch_id, 0)
+    earliest = max(issued, given, emptied, enrolled)
     if at >= earliest:
         return Counted(at, "")
+    _, because = max(
+        (issued, "certificate"), (given, "list"), (emptied, "batch"), (enrolled, "enrolment")
+    )
     return Counted(min(earliest, taken.arrived_at), because)
 
 

@@ -3,7 +3,6 @@
 Times are epoch seconds, amounts minor units, caps and counts inclusive, times half-open.
 """
 
-from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -62,12 +61,20 @@ class Verdict(NamedTuple):
     weighed: Weighed | None = None  # a sale's that posts: what the liability was decided by
 
 
-def judge(taken: Taken, history: History) -> Verdict:
-    """Return the verdict on one record, by the facts alone; nothing is changed."""
+def judge(taken: Taken, history: History) -> tuple[Verdict, Genuine | None]:
+    """
+    Return the verdict on one record, by the facts alone; nothing is changed.
+
+    With it comes the record as whose it is stands fast; None for one that has a fault of its own.
+    """
     fault = fault_of(taken)
     if fault is not None:
-        return Verdict(posted=False, reason=fault)
+        return Verdict(posted=False, reason=fault), None
     genuine = genuine_of(taken)
+    return _judge_genuine(genuine, history), genuine
+
+
+def _judge_genuine(genuine: Genuine, history: History) -> Verdict:
     seen = history.seen.get(genuine.used_atc)
     if seen is not None:
         return _again(genuine, seen, history)
@@ -89,10 +96,28 @@ def fault_of(taken: Taken) -> Reason | None:
     """Return the first reason for which a record is not this card's word to this reader, if any."""
     if taken.record is None:
         return Reason.RECORD_SIGNATURE
-    for reason, fails in _CHECKS:
-        if fails(taken, taken.record):
-            return reason
-    return None
+    return _unproven(taken) or _elsewhere(taken, taken.record)
+
+
+def _unproven(taken: Taken) -> Reason | None:
+    """Return why no card of ours is known to have signed it, if so."""
+    card, credential = taken.card, taken.credential
+    if card is None:
+        return Reason.UNKNOWN_CARD
+    if credential is None or credential.card_id != card.card_id:
+        return Reason.CERTIFICATE_UNKNOWN
+    return None if taken.genuine else Reason.RECORD_SIGNATURE
+
+
+def _elsewhere(taken: Taken, record: OfflineRecord) -> Reason | None:
+    """Return why it cannot be of this reader and time, if so."""
+    reader, at = taken.reader, record.at
+    if record.reader != reader.reference:
+        return Reason.WRONG_READER
+    if at > taken.arrived_at + _AHEAD_S:
+        return Reason.FUTURE_TIME
+    too_late = at < taken.arrived_at - _OLDEST_S or at < reader.enrolled_at
+    return Reason.TOO_LATE if too_late else None
 
 
 def judge_online(genuine: Genuine, history: History) -> Verdict:
@@ -121,41 +146,6 @@ def genuine_of(taken: Taken) -> Genuine:
     assert taken.card is not None, "the card is unknown"
     assert taken.credential is not None, "the certificate is unknown"
     return Genuine(taken, taken.record, taken.card, taken.credential)
-
-
-def _unknown_card(taken: Taken, _record: OfflineRecord) -> bool:
-    return taken.card is None
-
-
-def _certificate_unknown(taken: Taken, _record: OfflineRecord) -> bool:
-    card, credential = taken.card, taken.credential
-    return card is None or credential is None or credential.card_id != card.card_id
-
-
-def _record_signature(taken: Taken, _record: OfflineRecord) -> bool:
-    return not taken.genuine
-
-
-def _wrong_reader(taken: Taken, record: OfflineRecord) -> bool:
-    return record.reader != taken.reader.reference
-
-
-def _future_time(taken: Taken, record: OfflineRecord) -> bool:
-    return record.at > taken.arrived_at + _AHEAD_S
-
-
-def _too_late(taken: Taken, record: OfflineRecord) -> bool:
-    return record.at < taken.arrived_at - _OLDEST_S or record.at < taken.reader.enrolled_at
-
-
-_CHECKS: Final[tuple[tuple[Reason, Callable[[Taken, OfflineRecord], bool]], ...]] = (
-    (Reason.UNKNOWN_CARD, _unknown_card),
-    (Reason.CERTIFICATE_UNKNOWN, _certificate_unknown),
-    (Reason.RECORD_SIGNATURE, _record_signature),
-    (Reason.WRONG_READER, _wrong_reader),
-    (Reason.FUTURE_TIME, _future_time),
-    (Reason.TOO_LATE, _too_late),
-)
 
 
 def _again(genuine: Genuine, seen: Seen, history: History) -> Verdict:

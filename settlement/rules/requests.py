@@ -24,6 +24,8 @@ class Shop(NamedTuple):
     device: str
     number: int | None  # the terminal's
     closed_through: date | None = None  # the newest business day closed by hand
+    is_suspended: bool = False
+    is_revoked: bool = False  # the terminal
 
     def business_date(self, today: date) -> date:
         """Return the business day of what is approved ``today``: after a close, the next one."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from settlement.rules import fees, liability
 from settlement.rules.facts import Genuine, History, Sale, Seen, Taken, Tap
-from settlement.rules.offline import Reason, Verdict, genuine_of, judge
+from settlement.rules.offline import Reason, Verdict, judge
 
 _QUARTER_S: Final = 15 * 60
 
@@ -64,9 +64,9 @@ def draw_up(
     """
     sheet = Sheet()
     for taken in records:
-        verdict, sale = judge(taken, history), None
-        if verdict.posted and verdict.reason != Reason.ALREADY_POSTED:
-            sale = _post(sheet, genuine_of(taken), verdict, history, fresh)
+        (verdict, genuine), sale = judge(taken, history), None
+        if genuine and verdict.posted and verdict.reason != Reason.ALREADY_POSTED:
+            sale = _post(sheet, genuine, verdict, history, fresh)
         sheet.entries.append(Entry(taken, verdict, sale))
     return sheet
 

@@ -34,13 +34,7 @@ def payment(
 
     What does not apply to it is left out.
     """
-    of_some = {
-        "tid": tid,
-        "order": order,
-        "decline_reason": decline_reason,
-        "refunded": refunded_minor,
-    }
-    return {name: value for name, value in of_some.items() if value} | {
+    told = {
         "id": reference,
         "channel": channel,
         "state": state,
@@ -53,6 +47,15 @@ def payment(
         "created_at": time(created_at),
         "approved_at": time(approved_at),
     }
+    if tid or order or decline_reason or refunded_minor:  # none of a posting's thousands has any
+        of_some = {
+            "tid": tid,
+            "order": order,
+            "decline_reason": decline_reason,
+            "refunded": refunded_minor,
+        }
+        told |= {name: value for name, value in of_some.items() if value}
+    return told
 
 
 def batch(

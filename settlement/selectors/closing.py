@@ -8,6 +8,9 @@ from django.db import connection
 
 from merchants.models import Merchant
 from merchants.selectors import notifications
+from settlement.models import DayClose, Payout
+from settlement.selectors import daily
+from settlement.selectors.daily import Cause, Line
 
 
 class StatementLine(NamedTuple):
@@ -68,42 +71,36 @@ def differences(*, merchant: Merchant, day: date) -> list[Difference]:
     """
     Return what does not agree on the merchant's business day; nothing where it is closed right.
 
-    ``ledger``: what a payment moved on the shop's account is not its amount less what was taken
-    back of it. ``day_sum``: the day's sums are not those of its payments. ``not_in_payout``: the
-    day has its payout, and something of it stands in none.
+    ``ledger``: what the ledger moved on the shop's account for a sale, a reversal or a refund is
+    not its amount. ``day_sum``: the day's sums are not those of its payments. ``not_in_payout``:
+    the day has its payout, and something of it stands in none. ``payout_sum``: a payout's figures
+    are not the sum of its lines; ``channel`` is then "".
     """
-    parameters: dict[str, int | str | date] = {
-        "merchant": merchant.pk,
-        "owner": merchant.reference,
-        "day": day,
-    }
-    found = []
+    found = [_of_line(merchant, line) for line in _unexplained(merchant, day)]
     with connection.cursor() as cursor:
-        for statement_ in (_LEDGER, _DAY_SUMS, _NOT_IN_PAYOUT):
-            cursor.execute(statement_, parameters)
+        for statement_ in (_DAY_SUMS, _PAYOUT_SUMS):
+            cursor.execute(statement_, {"merchant": merchant.pk, "day": day})
             found += [Difference(merchant.reference, *row) for row in cursor.fetchall()]
     return found
 
 
-_LEDGER: Final = """
-WITH moved AS (
-    SELECT p.id, COALESCE(sum(CASE WHEN c.id IS NOT NULL THEN t.amount_minor
-                                   WHEN d.id IS NOT NULL THEN -t.amount_minor END), 0) AS minor
-      FROM settlement_payment p
-      LEFT JOIN settlement_transfer t ON t.payment_id = p.id
-      LEFT JOIN settlement_ledgeraccount c
-        ON c.id = t.credit_id AND c.kind = 'MERCHANT' AND c.owner = %(owner)s
-      LEFT JOIN settlement_ledgeraccount d
-        ON d.id = t.debit_id AND d.kind = 'MERCHANT' AND d.owner = %(owner)s
-     WHERE p.merchant_id = %(merchant)s AND p.business_date = %(day)s
-     GROUP BY p.id
-)
-SELECT p.channel, p.currency, 'ledger', kept.minor, moved.minor, p.reference
-  FROM moved JOIN settlement_payment p USING (id), LATERAL (
-      SELECT CASE p.state WHEN 'APPROVED' THEN p.amount_minor - p.refunded_minor ELSE 0 END AS minor
-  ) kept
- WHERE moved.minor <> kept.minor ORDER BY p.id
-"""
+def _unexplained(merchant: Merchant, day: date) -> list[Line]:
+    return daily.lines_of(merchant=merchant, day=day, only=daily.UNEXPLAINED)
+
+
+def _of_line(merchant: Merchant, line: Line) -> Difference:
+    of_ledger = line.cause == Cause.LEDGER
+    return Difference(
+        merchant=merchant.reference,
+        channel=line.channel,
+        currency=line.currency,
+        cause=line.cause,
+        expected_minor=line.amount_minor,
+        found_minor=line.ledger_minor if of_ledger else 0,
+        payment=line.payment,
+    )
+
+
 _DAY_SUMS: Final = """
 WITH counted AS (
     SELECT channel, currency, sales_minor - reversals_minor - refunds_minor AS minor
@@ -127,18 +124,31 @@ WITH counted AS (
 SELECT channel, currency, 'day_sum', of_payments::bigint, of_day::bigint
   FROM sums WHERE of_day <> of_payments ORDER BY channel, currency
 """
-_NOT_IN_PAYOUT: Final = """
-SELECT p.channel, p.currency, 'not_in_payout', p.amount_minor, 0::bigint, p.reference
-  FROM settlement_payment p
- WHERE p.merchant_id = %(merchant)s AND p.business_date = %(day)s
-   AND p.state IN ('APPROVED', 'REVERSED')
-   AND EXISTS (SELECT FROM settlement_payout o
-                WHERE o.merchant_id = p.merchant_id AND o.business_date = %(day)s
-                  AND o.currency = p.currency AND o.created_at >= p.approved_at)
-   AND NOT EXISTS (SELECT FROM settlement_payoutline l
-                    WHERE l.payment_id = p.id AND NOT l.reversal)
- ORDER BY p.id
+_PAYOUT_SUMS: Final = """
+WITH held AS (
+    SELECT o.id, sum(CASE WHEN l.reversal THEN -1 ELSE 1 END
+                     * COALESCE(r.amount_minor, p.amount_minor))::bigint AS minor
+      FROM settlement_payout o
+      LEFT JOIN settlement_payoutline l ON l.payout_id = o.id
+      LEFT JOIN settlement_payment p ON p.id = l.payment_id
+      LEFT JOIN settlement_refund r ON r.id = l.refund_id
+     WHERE o.merchant_id = %(merchant)s AND o.business_date = %(day)s
+     GROUP BY o.id
+)
+SELECT '', o.currency, 'payout_sum', COALESCE(held.minor, 0), o.sales_minor - o.reversals_minor
+  FROM held JOIN settlement_payout o USING (id)
+ WHERE COALESCE(held.minor, 0) <> o.sales_minor - o.reversals_minor ORDER BY o.currency
 """
+
+
+def closed_on(*, merchant: Merchant, day: date) -> DayClose | None:
+    """Return how the merchant's business day was closed by hand, None where it was not."""
+    return DayClose.objects.filter(merchant=merchant, business_date=day).first()
+
+
+def payouts_of(*, merchant: Merchant, day: date) -> list[Payout]:
+    """Return the payouts of the merchant's business day, one for each currency."""
+    return list(Payout.objects.filter(merchant=merchant, business_date=day).order_by("currency"))
 
 
 def undelivered(*, day: date) -> Iterator[str]:

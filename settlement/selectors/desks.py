@@ -6,7 +6,7 @@ from typing import Final
 
 from django.db.models import Count, Exists, Min, OuterRef, Q
 
-from settlement.models import Batch, Dispute, ExceptionItem, Payment
+from settlement.models import Batch, Dispute, ExceptionItem, Payment, Redemption
 from settlement.models.batches import ATC_GAP, OF_SHOPS
 
 LATELY_DAYS: Final = 7
@@ -54,6 +54,12 @@ def borne_by_shop(*, merchant: str, at: datetime) -> int:
     since = (at - timedelta(days=LATELY_DAYS)).date()
     rows = Payment.objects.filter(merchant__reference=merchant, business_date__gte=since)
     return rows.filter(bearer=Payment.Bearer.MERCHANT).count()
+
+
+def in_suspense(*, issuer: str) -> int:
+    """Return how many redemptions of the issuer's cards wait to be decided."""
+    rows = Redemption.objects.filter(state=Redemption.State.SUSPENSE)
+    return rows.filter(preapproval__card__issuer__reference=issuer).count()
 
 
 def open_items(*, issuer: str = "") -> Open:

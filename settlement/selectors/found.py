@@ -16,7 +16,7 @@ from issuers.selectors.visible import cards_visible_to
 from merchants.models import Equipment, Merchant
 from merchants.selectors.shops import equipment_visible_to
 from settlement.models import Batch, Payment
-from settlement.selectors.typed import LOOK_BACK_DAYS, payments_matching
+from settlement.selectors.typed import LOOK_BACK_DAYS, REFERENCES, payments_matching
 from settlement.selectors.visible import batches_visible_to, payments_visible_to
 
 MOST: Final = 10  # of each kind; the list itself shows more
@@ -43,7 +43,7 @@ def search(*, user: User, typed: str, at: datetime) -> Found:
     Return what ``typed`` may mean among the things ``user`` may see; nothing for "".
 
     What it looks like decides where is looked: a reference in its own kind alone, a card's token
-    among cards, the rest everywhere it may stand.
+    among cards, the rest, and what is no card's token, everywhere it may stand.
     """
     bare = re.sub(r"\s", "", typed)
     upper = bare.upper()
@@ -52,12 +52,12 @@ def search(*, user: User, typed: str, at: datetime) -> Found:
     if upper.startswith("BAT-"):
         rows = batches_visible_to(user).filter(reference=upper)
         return Found(batches=list(rows[:MOST]))
-    if upper.startswith("PAY-"):
+    if upper.startswith(REFERENCES):
         return Found(payments=list(payments_visible_to(user).filter(reference=upper)))
     if _DEVICE.fullmatch(upper):
         return _by_device(user, upper)
-    if _TOKEN.fullmatch(bare):
-        return Found(cards=_cards(user, _by_token(bare)))
+    if _TOKEN.fullmatch(bare) and (cards := _cards(user, _by_token(bare))):
+        return Found(cards=cards)
     return _by_anything(user, typed, bare, at)
 
 

@@ -1,15 +1,20 @@
 """Payments as a merchant's own server and its live screens see them."""
 
 from collections.abc import Iterable
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from django.db.models import Q, QuerySet
 
-from config import events
+from config import events, following
 from config.models import Device, Event
 from config.refusals import NotFound
+from merchants.models import Merchant
 from settlement.models import Payment
 from settlement.rules import told
+from settlement.selectors.typed import LOOK_BACK_DAYS, payments_matching
+
+FOUND_MOST: Final = 50
 
 
 def payments_of_merchant(*, merchant: str) -> QuerySet[Payment]:
@@ -38,6 +43,18 @@ def payment_of_merchant(*, merchant: str, reference: str) -> Payment:
     if payment is None:
         raise NotFound
     return payment
+
+
+def found_of_merchant(*, merchant: str, typed: str, at: datetime) -> list[Payment]:
+    """Return the merchant's payments that ``typed`` may mean, newest first, at most ``FOUND_MOST``.
+
+    As :func:`settlement.selectors.typed.payments_matching`; ``merchant``: its reference.
+    """
+    currencies = Merchant.objects.filter(reference=merchant).values_list("currency", flat=True)
+    since = (at - timedelta(days=LOOK_BACK_DAYS)).date()
+    rows = payments_of_merchant(merchant=merchant)
+    found = payments_matching(rows, typed=typed, currencies=currencies, since=since)
+    return list(found[:FOUND_MOST])
 
 
 def payments_named(*, references: Iterable[str]) -> dict[str, Payment]:
@@ -71,6 +88,12 @@ def live_rows(*, merchant: str, after: int, limit: int) -> list[Event]:
     Each tells its payment or batch as it was then, in ``body``; a screen shows the newest of each.
     """
     return events.after(scope=merchant, seq=after, limit=limit)
+
+
+async def live_frames(*, merchant: str, after: int, limit: int) -> list[dict[str, Any]]:
+    """Return what :func:`live_rows` does, told as sockets send it, for an event loop."""
+    rows = await following.after(scope=merchant, seq=after, limit=limit)
+    return [event_as_told(row) for row in rows]
 
 
 def floor_of_events(*, merchant: str) -> int:

@@ -54,7 +54,7 @@ class Report:
     offline: Sum
     online: Sum
     saved: Sum  # over the offline payments with an agreement at their time
-    online_time: Mean  # from the tap to the portal's decision
+    online_time: Mean  # from the tap, or the approval on the phone, to the portal's decision
     offline_time: Mean  # from the tap to the reader's approval
     posted_after: Mean  # offline: from the tap to the books
 
@@ -168,7 +168,8 @@ def _report(merchant: str, name: str, currency: str, *figures: int | None) -> Re
 # An offline record carries one time: the reader approves in the exchange of the tap, and stores its
 # clock's second once. So its approval is that moment, and its mean is what the stored times say.
 # Division of positive integers rounds down, as settlement.rules.fees does. The flat fee is agreed
-# in the merchant's currency and is none for a payment in another.
+# in the merchant's currency and is none for a payment in another. Of a T-ID, approved_at is when
+# the customer's consent came: what lies before it is the customer's thinking, not an approval's.
 _COUNTED: Final = """
 WITH terms AS (
     SELECT a.merchant_id, m.currency, a.online_fee_minor, a.fee_bps, a.effective_from AS since,
@@ -181,7 +182,8 @@ WITH terms AS (
            p.channel = 'OFFLINE' AND p.decided_at IS NULL AS offline,
            CASE WHEN p.currency = t.currency THEN t.online_fee_minor ELSE 0 END
              + p.amount_minor * t.fee_bps / 10000 - p.fee_minor AS saved_minor,
-           p.decided_at - p.created_at AS decided,
+           p.decided_at - CASE WHEN p.channel = 'OFFLINE' THEN p.created_at
+                               ELSE p.approved_at END AS decided,
            coalesce(p.decided_at, p.created_at) - p.created_at AS approved,
            p.approved_at - p.created_at AS posted
       FROM settlement_payment p

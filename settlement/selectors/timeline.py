@@ -17,6 +17,7 @@ from settlement.models import (
     Payment,
     Transfer,
 )
+from settlement.selectors.traced import Traced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ class Disputed:
     kind: Literal["disputed"] = "disputed"
 
 
-type Entry = Tapped | Arrived | Happened | Moved | Excepted | Disputed
+type Entry = Tapped | Arrived | Happened | Moved | Excepted | Disputed | Traced
 
 # What comes first where several bear the same time, as they do within one posting.
 _ORDER = ("tapped", "arrived", "moved", "happened", "excepted", "disputed")
@@ -86,7 +87,9 @@ _ORDER = ("tapped", "arrived", "moved", "happened", "excepted", "disputed")
 
 def timeline_of(*, payment: Payment) -> list[Entry]:
     """
-    Return all that happened to ``payment``, oldest first; five queries.
+    Return what ``payment`` itself went through, oldest first; five queries.
+
+    What lies beside its own records is told by :func:`settlement.selectors.trace.trace_of`.
 
     The reader's clock tells when a card was tapped, the portal's tells the rest.
     """

@@ -7,9 +7,10 @@ from typing import Any, Final
 from django.db import transaction
 from django.db.models import QuerySet
 
-from config import events, references
+from config import events, references, repetitions
 from config.models import Alert, Device
 from config.refusals import NotFound, Refused
+from config.repetitions import Call
 from config.wire import b64
 from merchants.models import Merchant
 from settlement.models import Batch
@@ -92,6 +93,8 @@ def receive(*, device: Device, content: bytes, at: datetime) -> Received:
         else:
             same = bytes(before.digest) == upload.digest
             refusal, batch = None if same else _conflict(before, at), before
+            if same:
+                _note_again(batch, at)
     if refusal is not None:
         raise refusal
     return Received(sequence=batch.sequence, digest=b64.encode(upload.digest), state="RECEIVED")
@@ -165,6 +168,7 @@ def _store(device: Device, upload: Upload, refusal: BatchRefused | None, at: dat
     if refusal is not None:
         kept = _refused(device, upload.sequence).filter(digest=upload.digest, refusal=code).first()
         if kept is not None:
+            _note_again(kept, at)
             return kept
     signed = upload.signed
     batch = Batch.objects.create(
@@ -186,6 +190,11 @@ def _store(device: Device, upload: Upload, refusal: BatchRefused | None, at: dat
     if refusal is not None:
         _tell_refused(batch, at)
     return batch
+
+
+def _note_again(batch: Batch, at: datetime) -> None:
+    subject = b64.encode(bytes(batch.digest))
+    repetitions.note(subject=subject, call=Call.BATCH, device=batch.device.reference, at=at)
 
 
 def _tell_refused(batch: Batch, at: datetime) -> None:

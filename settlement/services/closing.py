@@ -1,6 +1,6 @@
 """A business day closed by hand: what it took is cleared, and drawn up at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -39,21 +39,43 @@ def close_day(*, merchant: Merchant, day: date, actor: Actor, at: datetime) -> C
 
     :raises DayAhead: ``day`` has not begun where the merchant is
     """
-    today = business_date(at=int(at.timestamp()), time_zone=merchant.time_zone)
-    if day > today:
-        raise DayAhead(f"{day} has not begun at {merchant}.")
-    closed = _close(merchant, day, actor, at)
-    days.roll_up()
+    closed = clear(merchant=merchant, day=day, actor=actor, at=at)
+    days.settle(merchant=merchant, day=day)
     payouts.draw_up(merchant=merchant, day=day, at=at, actor=actor)
     return Closed(closed, closing.differences(merchant=merchant, day=day))
 
 
+def refuse_ahead(*, merchant: Merchant, day: date, at: datetime) -> None:
+    """Refuse a day that has not begun.
+
+    :raises DayAhead: ``day`` has not begun where the merchant is
+    """
+    if day > business_date(at=int(at.timestamp()), time_zone=merchant.time_zone):
+        raise DayAhead(f"{day} has not begun at {merchant}.")
+
+
 @transaction.atomic
-def _close(merchant: Merchant, day: date, actor: Actor, at: datetime) -> DayClose:
+def clear(
+    *,
+    merchant: Merchant,
+    day: date,
+    actor: Actor,
+    at: datetime,
+    look: Callable[[], None] = lambda: None,
+) -> DayClose:
+    """
+    Clear what ``merchant`` took on ``day``; cleared before, it stays as it was.
+
+    ``look``: called under the merchant's lock before it is cleared; it may refuse.
+
+    :raises DayAhead: ``day`` has not begun where the merchant is
+    """
+    refuse_ahead(merchant=merchant, day=day, at=at)
     Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
     before = DayClose.objects.filter(merchant=merchant, business_date=day).first()
     if before is not None:
         return before
+    look()
     made = DayClose.objects.create(
         merchant=merchant,
         business_date=day,

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from django.db import connection, models
+from psycopg.types.json import set_json_dumps
 
 if TYPE_CHECKING:
     from django.db.models.options import Options
@@ -42,6 +44,7 @@ def insert(
         connection.cursor() as cursor,
         cursor.copy(f"COPY {table} ({named}) FROM STDIN (FORMAT BINARY)") as copy,
     ):
+        set_json_dumps(orjson.dumps, copy.cursor)  # one body an event: json takes 15 times as long
         copy.set_types(types)
         for row in rows:
             copy.write_row(row)

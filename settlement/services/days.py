@@ -9,6 +9,7 @@ from datetime import date
 from django.db import connection
 
 from config.pipeline import Statement
+from merchants.models import Merchant
 from settlement.rules.facts import Genuine, Sale
 from settlement.rules.requests import Request
 from settlement.rules.sheet import Sheet
@@ -86,17 +87,29 @@ def roll_up(*, limit: int = 10_000) -> int:
     One statement: a change is counted once, by whoever deletes it. Days are taken in the order of
     their keys, as the postings of batches take them.
     """
+    return _added_up(_ROLL_UP, limit)
+
+
+def settle(*, merchant: Merchant, day: date) -> int:
+    """
+    Add all changes of ``merchant`` up to ``day`` to their days; return how many.
+
+    What somebody else adds up just now is waited for: whoever looks at the days then finds all that
+    was taken. Nobody who holds a day waits for a change.
+    """
+    return _added_up(_SETTLE, merchant.pk, day)
+
+
+def _added_up(statement: str, *parameters: int | date) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(_ROLL_UP, [limit])
+        cursor.execute(statement, parameters)
         (count,) = cursor.fetchone() or (0,)
     return int(count)
 
 
-_ROLL_UP = """
+_ADD_UP = """
 WITH taken AS (
-    DELETE FROM settlement_daychange WHERE id IN (
-        SELECT id FROM settlement_daychange ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
-    RETURNING *
+    DELETE FROM settlement_daychange WHERE id IN ({chosen}) RETURNING *
 ), summed AS (
     SELECT merchant_id, business_date, currency, channel, sum(sales) AS sales,
            sum(sales_minor) AS sales_minor, sum(reversals) AS reversals,
@@ -118,3 +131,12 @@ WITH taken AS (
 )
 SELECT count(*) FROM taken
 """
+_ROLL_UP = _ADD_UP.format(
+    chosen="SELECT id FROM settlement_daychange ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED"
+)
+_SETTLE = _ADD_UP.format(
+    chosen="""
+        SELECT id FROM settlement_daychange WHERE merchant_id = %s AND business_date <= %s
+         ORDER BY id FOR UPDATE
+    """
+)

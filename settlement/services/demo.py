@@ -1,18 +1,23 @@
-"""The demo's world: one issuer, two shops, forty customers with cards, one person for each role."""
+"""The demo's world: an issuer, two shops, forty customers with cards and benefits, and people."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from django.db import connection, transaction
 
+from benefits.services import demo as benefits
+from benefits.services import sponsors
 from config.audit import SYSTEM
 from config.people import demo as people
 from issuers.models import Card, Issuer, Programme
 from issuers.services import issuers, programmes
 from merchants.models import Merchant
 from merchants.services import merchants
-from settlement.services import openings
+from settlement.models import StockItem
+from settlement.services import openings, stock
+from settlement.services.stock import Line
 from wallets.models import Customer
 from wallets.services import customers
 
@@ -24,6 +29,12 @@ CUSTOMERS: Final = 40
 _SEED_LOCK: Final = 0x50_64_65_6D  # advisory lock: two starts at once seed one after the other
 _BOOKSHOP: Final = "5942"  # merchant category codes of ISO 18245
 _BAKER: Final = "5462"
+
+_STOCK: Final = {
+    StockItem.Kind.GIFT: (10_000, 30_000, 50_000),
+    StockItem.Kind.LOTTERY: (1_000, 5_000),
+}
+_OF_EACH: Final = 50
 
 _FAMILIES: Final = ("Kim", "Lee", "Park", "Choi", "Jung", "Kang", "Cho", "Yoon")
 _GIVEN: Final = ("Minjun", "Seojun", "Jiwoo", "Hayoon", "Dohyun")
@@ -83,7 +94,8 @@ def seed(*, at: datetime) -> Seeded:
     bakery, books = (Merchant.objects.filter(name=name).first() for name in (BAKERY, BOOKS))
     assert bakery is not None, "the demo's issuer and its shops are made together"
     assert books is not None, "the demo's issuer and its shops are made together"
-    people.seed(issuer=issuer.reference, merchant=bakery.reference, at=at)
+    brand = sponsors.brand(name=benefits.FLOUR, at=at)
+    people.seed(issuer=issuer.reference, merchant=bakery.reference, sponsor=brand.reference, at=at)
     return Seeded(
         issuer=issuer,
         bakery=bakery,
@@ -100,21 +112,37 @@ def names() -> list[str]:
 
 def _make(at: datetime) -> Issuer:
     issuer = issuers.add(name=ISSUER, at=at, actor=SYSTEM)
-    _open_shops(at)
+    bakery, books = _open_shops(at)
     offered = [_offer(issuer, product, at) for product in PRODUCTS]
+    holders = []
     for place, name in enumerate(names()):
         customer = customers.add(name=name, actor=SYSTEM, at=at)
+        holders.append(customer)
         for nth in range(2 if place % 4 == 0 else 1):
             _issue(offered, customer, place + nth, at)
+    benefits.seed(customers=holders, bakery=bakery, books=books, issuer=issuer, at=at)
+    stock.load(merchant=books, lines=list(_stock()), actor=SYSTEM, at=at)
     return issuer
 
 
-def _open_shops(at: datetime) -> None:
+def _stock() -> Iterator[Line]:
+    """Yield the certificates and tickets that the bookshop's machines hand out."""
+    for kind, amounts in _STOCK.items():
+        for amount_minor in amounts:
+            for place in range(1, _OF_EACH + 1):
+                serial = f"{kind.value[0]}{amount_minor}-{place:04d}"
+                yield Line(kind.value, CURRENCY, amount_minor, serial)
+
+
+def _open_shops(at: datetime) -> tuple[Merchant, Merchant]:
     bakery, _main = merchants.add(
         name=BAKERY, mcc=_BAKER, store_name="Mapo main street", actor=SYSTEM, at=at
     )
     merchants.add_store(merchant=bakery, name="Hongdae station", actor=SYSTEM, at=at)
-    merchants.add(name=BOOKS, mcc=_BOOKSHOP, store_name="Jongno 2-ga", actor=SYSTEM, at=at)
+    books, _store = merchants.add(
+        name=BOOKS, mcc=_BOOKSHOP, store_name="Jongno 2-ga", actor=SYSTEM, at=at
+    )
+    return bakery, books
 
 
 def _offer(issuer: Issuer, product: Product, at: datetime) -> tuple[Programme, Product]:

@@ -5,9 +5,10 @@ None of it can change once the batch was accepted, so all of it happens before t
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, NamedTuple
+from functools import lru_cache, partial
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
@@ -22,6 +23,8 @@ from merchants.wire import BatchEntry
 from settlement.models import Batch
 from settlement.rules.facts import Card, Credential, Reader, Taken
 from wallets.wire import OfflineRecord
+
+_VERIFIERS: Final = 2  # threads: a signature is verified with the interpreter left to others
 
 
 class Evidence(NamedTuple):
@@ -86,7 +89,9 @@ def gather(*, batch_ids: Sequence[int]) -> list[Evidence]:
     records = [read.record for _, reads in opened for read in reads if read.record is not None]
     credentials = _credentials_of(records)
     cards = _cards_of(records)
-    return [_evidence(row, reads, cards, credentials) for row, reads in opened]
+    verified = partial(_evidence, cards=cards, credentials=credentials)
+    with ThreadPoolExecutor(_VERIFIERS) as verifiers:
+        return list(verifiers.map(verified, *zip(*opened, strict=True)))
 
 
 def read_records(content: bytes) -> list[_Read]:

@@ -1,16 +1,19 @@
 """What was posted, listed and fetched before: loaded under the batches' locks, nine queries."""
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from math import ceil
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
-from config import arrays
+from config import arrays, pipeline
+from config.pipeline import Statement
 from settlement.rules import liability
 from settlement.rules.facts import (
     Bearer,
     Block,
+    Counter,
     Genuine,
     History,
     Liability,
@@ -30,72 +33,120 @@ def load(records: Sequence[Genuine]) -> History:
     The sales that voids name are locked until the transaction ends, in the order of their ids.
     """
     history = History()
-    _load_seen(history, records)
-    _load_newest(history, records)
-    _load_sales(history, records)
+    _fill(history, records, (_SEEN, _NEWEST, _SALES, _FIRST_GIVEN, _EMPTIED, _AGREED))
     _load_listings(history, records)
-    _load_first_given(history, records)
-    _load_emptied(history, records)
     _load_fetched(history, records)
-    _load_agreed(history, records)
     return history
 
 
 def load_counters(records: Sequence[Genuine]) -> History:
     """Return what was posted under the counters of ``records``, as it stands now; three queries."""
     history = History()
-    _load_seen(history, records)
-    _load_newest(history, records)
-    _load_agreed(history, records)
+    _fill(history, records, (_SEEN, _NEWEST, _AGREED))
     return history
 
 
-def _load_seen(history: History, records: Iterable[Genuine]) -> None:
-    asked = {genuine.used_atc for genuine in records}
-    for first_id, atc, digest, payment_id in _rows(_SEEN, asked, width=2):
+type _Rows = list[tuple[Any, ...]]
+
+
+class _Query(NamedTuple):
+    """A question about many records: what of them it asks, and where its rows go."""
+
+    sql: str
+    width: int  # arrays of parameters
+    asked: Callable[[Sequence[Genuine]], set[Any]]
+    take: Callable[[History, _Rows], None]
+
+
+def _fill(history: History, records: Sequence[Genuine], queries: Sequence[_Query]) -> None:
+    """Ask all of ``queries`` in one round trip; while one is answered the next is put together."""
+    answers = pipeline.run_as_made(_statement(each, records) for each in queries)
+    for query, answer in zip(queries, answers, strict=True):
+        query.take(history, answer.rows)
+
+
+def _statement(query: _Query, records: Sequence[Genuine]) -> Statement:
+    asked = sorted(query.asked(records))
+    return Statement(query.sql, arrays.columns(asked, width=query.width))
+
+
+def _atcs(records: Sequence[Genuine]) -> set[tuple[int, int]]:
+    return {genuine.used_atc for genuine in records}
+
+
+def _take_seen(history: History, rows: _Rows) -> None:
+    for first_id, atc, digest, payment_id in rows:
         history.seen[first_id, atc] = Seen(bytes(digest), payment_id)
 
 
-_SEEN = """
-SELECT a.credential_id, a.atc, a.payload_digest, a.payment_id
+# Looked up one by one, whatever the planner thinks of reading millions of ATCs for thousands.
+_SEEN: Final = _Query(
+    """
+SELECT asked.credential_id, asked.atc, seen.payload_digest, seen.payment_id
   FROM unnest(%s::bigint[], %s::bigint[]) AS asked (credential_id, atc)
-  JOIN settlement_atcseen a USING (credential_id, atc)
-"""
+  CROSS JOIN LATERAL (
+      SELECT payload_digest, payment_id FROM settlement_atcseen a
+       WHERE a.credential_id = asked.credential_id AND a.atc = asked.atc LIMIT 1
+  ) seen
+""",
+    2,
+    _atcs,
+    _take_seen,
+)
 
 
-def _load_newest(history: History, records: Iterable[Genuine]) -> None:
-    asked = {genuine.counter for genuine in records}
-    for card_id, phone_id, atc, *sale in _rows(_NEWEST, asked, width=2):
+def _counters(records: Sequence[Genuine]) -> set[tuple[int, int, int]]:
+    """Return each counter with the lowest ATC that came of it."""
+    lowest: dict[Counter, int] = {}
+    for genuine in records:
+        counter, atc = genuine.counter, genuine.record.atc
+        if atc < lowest.get(counter, sys.maxsize):
+            lowest[counter] = atc
+    return {(*counter, atc) for counter, atc in lowest.items()}
+
+
+def _take_newest(history: History, rows: _Rows) -> None:
+    for card_id, phone_id, atc, *sale in rows:
         counter, (sale_atc, sold_at) = (card_id, phone_id), sale
-        history.newest[counter] = max(atc, history.newest.get(counter, 0))
+        history.newest[counter] = max(atc or 0, history.newest.get(counter, 0))
         latest = history.latest.get(counter)
         if sale_atc is not None and (latest is None or sale_atc > latest.atc):
             history.latest[counter] = Tap(sale_atc, int(sold_at.timestamp()))
 
 
-# A renewed certificate goes on counting where the one before stopped (protocol §5).
-_NEWEST = """
+# A renewed certificate goes on counting where the one before stopped (protocol §5). The latest sale
+# matters to a record behind it alone, so it is asked for beyond the lowest ATC that came.
+_NEWEST: Final = _Query(
+    """
 SELECT c.card_id, c.device_id, newest.atc, latest.atc, latest.created_at
-  FROM unnest(%s::bigint[], %s::bigint[]) AS asked (card_id, device_id)
+  FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS asked (card_id, device_id, lowest_atc)
   JOIN issuers_credential c USING (card_id, device_id)
-  CROSS JOIN LATERAL (
+  LEFT JOIN LATERAL (
       SELECT atc FROM settlement_atcseen a
        WHERE a.credential_id = c.id ORDER BY atc DESC LIMIT 1
-  ) newest
+  ) newest ON true
   LEFT JOIN LATERAL (
       SELECT atc, created_at FROM settlement_payment p
-       WHERE p.credential_id = c.id AND p.channel = 'OFFLINE' ORDER BY atc DESC LIMIT 1
+       WHERE p.credential_id = c.id AND p.channel = 'OFFLINE' AND p.atc > asked.lowest_atc
+       ORDER BY atc DESC LIMIT 1
   ) latest ON true
-"""
+""",
+    3,
+    _counters,
+    _take_newest,
+)
 
 
-def _load_sales(history: History, records: Iterable[Genuine]) -> None:
-    asked = {
+def _voided(records: Sequence[Genuine]) -> set[tuple[int, int, int | None]]:
+    return {
         (*genuine.counter, genuine.record.voided_atc)
         for genuine in records
         if genuine.record.kind is RecordKind.VOID
     }
-    for row in _rows(_SALES, asked, width=3):
+
+
+def _take_sales(history: History, rows: _Rows) -> None:
+    for row in rows:
         card_id, phone_id, atc, payment_id, reference, reader_id, *rest = row
         amount_minor, currency, business_date, bearer, cause, is_whole = rest
         history.sales[(card_id, phone_id), atc] = Sale(
@@ -110,7 +161,8 @@ def _load_sales(history: History, records: Iterable[Genuine]) -> None:
         )
 
 
-_SALES = """
+_SALES: Final = _Query(
+    """
 SELECT c.card_id, c.device_id, p.atc, p.id, p.reference, p.device_id,
        p.amount_minor, p.currency, p.business_date, p.bearer, p.bearer_cause,
        p.state = 'APPROVED' AND p.refunded_minor = 0
@@ -120,7 +172,11 @@ SELECT c.card_id, c.device_id, p.atc, p.id, p.reference, p.device_id,
     ON p.credential_id = c.id AND p.atc = asked.atc AND p.channel = 'OFFLINE'
  ORDER BY p.id
    FOR NO KEY UPDATE OF p
-"""
+""",
+    3,
+    _voided,
+    _take_sales,
+)
 
 
 def _load_listings(history: History, records: Iterable[Genuine]) -> None:
@@ -136,8 +192,9 @@ def _load_listings(history: History, records: Iterable[Genuine]) -> None:
             history.listings.setdefault(card_id, []).append(entries[entry_id])
         list_number, added_in, removed_in = listed
         entries[entry_id].versions[list_number] = (added_in, removed_in)
-    rows = _rows(_BLOCKS, {(entry_id,) for entry_id in entries}, width=1)
-    for entry_id, phone_id, version, applied_at in rows:
+    for entry_id, phone_id, version, applied_at in _rows(
+        _BLOCKS, {(pk,) for pk in entries}, width=1
+    ):
         blocks[entry_id][phone_id] = Block(version, applied_at and applied_at.timestamp())
 
 
@@ -160,17 +217,21 @@ SELECT o.entry_id, o.device_id, min(o.version), min(o.applied_at)
 """
 
 
-def _load_first_given(history: History, records: Iterable[Genuine]) -> None:
-    asked = {
+def _claims(records: Sequence[Genuine]) -> set[tuple[int, int, int]]:
+    return {
         (genuine.taken.reader.device_id, genuine.card.issuer_id, genuine.taken.claimed_version)
         for genuine in records
         if genuine.taken.claimed_version
     }
-    for reader_id, issuer_id, version, at in _rows(_FIRST_GIVEN, asked, width=3):
+
+
+def _take_first_given(history: History, rows: _Rows) -> None:
+    for reader_id, issuer_id, version, at in rows:
         history.first_given[reader_id, issuer_id, version] = ceil(at.timestamp())
 
 
-_FIRST_GIVEN = """
+_FIRST_GIVEN: Final = _Query(
+    """
 SELECT asked.device_id, asked.issuer_id, asked.version, first.at
   FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS asked (device_id, issuer_id, version)
   CROSS JOIN LATERAL (
@@ -179,23 +240,35 @@ SELECT asked.device_id, asked.issuer_id, asked.version, first.at
          AND d.version = asked.version
        ORDER BY d.at LIMIT 1
   ) first
-"""
+""",
+    3,
+    _claims,
+    _take_first_given,
+)
 
 
-def _load_emptied(history: History, records: Iterable[Genuine]) -> None:
-    asked = {(genuine.taken.batch_id,) for genuine in records}
-    for batch_id, at in _rows(_EMPTIED, asked, width=1):
+def _batches(records: Sequence[Genuine]) -> set[tuple[int]]:
+    return {(genuine.taken.batch_id,) for genuine in records}
+
+
+def _take_emptied(history: History, rows: _Rows) -> None:
+    for batch_id, at in rows:
         history.emptied[batch_id] = int(at.timestamp())
 
 
-_EMPTIED = """
+_EMPTIED: Final = _Query(
+    """
 SELECT b.id, LEAST(before.created_at, before.received_at)
   FROM unnest(%s::bigint[]) AS asked (id)
   JOIN settlement_batch b USING (id)
   JOIN settlement_batch before
     ON before.device_id = b.device_id AND before.sequence = b.sequence - 1
    AND before.state <> 'REFUSED'
-"""
+""",
+    1,
+    _batches,
+    _take_emptied,
+)
 
 
 def _load_fetched(history: History, records: Iterable[Genuine]) -> None:
@@ -224,20 +297,28 @@ SELECT asked.device_id, asked.issuer_id, asked.at, newest.version
 """
 
 
-def _load_agreed(history: History, records: Iterable[Genuine]) -> None:
-    asked = {(genuine.taken.reader.merchant_id,) for genuine in records}
-    for merchant_id, since, *terms in _rows(_AGREED, asked, width=1):
+def _merchants(records: Sequence[Genuine]) -> set[tuple[int]]:
+    return {(genuine.taken.reader.merchant_id,) for genuine in records}
+
+
+def _take_agreed(history: History, rows: _Rows) -> None:
+    for merchant_id, since, *terms in rows:
         agreed = history.agreed.setdefault(merchant_id, [])
         agreed.append(Terms(since.timestamp(), *terms))
 
 
-_AGREED = """
+_AGREED: Final = _Query(
+    """
 SELECT a.merchant_id, a.effective_from, m.currency,
        a.online_fee_minor, a.offline_fee_minor, a.fee_bps
   FROM unnest(%s::bigint[]) AS asked (merchant_id)
   JOIN merchants_agreement a USING (merchant_id)
   JOIN merchants_merchant m ON m.id = a.merchant_id
-"""
+""",
+    1,
+    _merchants,
+    _take_agreed,
+)
 
 
 def _rows(statement: str, asked: set[Any], *, width: int) -> list[tuple[Any, ...]]:

@@ -165,6 +165,14 @@ def balance_of(account: LedgerAccount) -> int:
     return int(sums["credits"] - sums["debits"])
 
 
+def balance_at(key: Key) -> int:
+    """Return the balance of the account ``key`` names in minor units, 0 where there is none yet."""
+    account = LedgerAccount.objects.filter(
+        kind=key.kind, owner=key.owner, currency=key.currency
+    ).first()
+    return 0 if account is None else balance_of(account)
+
+
 def balances(*, kind: str) -> dict[Key, int]:
     """Return credits less debits of every account of ``kind``, in minor units."""
     with connection.cursor() as cursor:
@@ -188,7 +196,10 @@ def check() -> list[str]:
 
     Debits equal credits per currency; each posting holds what it says; each card account's position
     as the issuer keeps it equals its ledger account, and so do its debts; none has less than
-    nothing available; what is due to holders of closed ones is in an issuer's queue.
+    nothing available, and what is held is set aside for documents, of a pre-approval as it stands;
+    what is due to holders of closed
+    ones is in an issuer's queue; a payment is where its issuer's own system has it; a gift card
+    that was ever used has on it what the ledger says.
     """
     with connection.cursor() as cursor:
         cursor.execute(_CHECK)
@@ -215,6 +226,13 @@ SELECT format('posting %s says %s transfers of %s', p.id, p.transfer_count, p.tr
  GROUP BY p.id
 HAVING count(t.id) <> p.transfer_count OR COALESCE(sum(t.amount_minor), 0) <> p.transfer_sum
 UNION ALL
+SELECT format('gift card %s: %s on it, ledger %s', h.reference, h.balance_minor, l.minor)
+  FROM benefits_holding h
+  JOIN (SELECT a.owner, sum(s.minor) AS minor
+          FROM sums s JOIN settlement_ledgeraccount a ON a.id = s.account
+         WHERE a.kind = 'GIFT_CARD' GROUP BY a.owner) l ON l.owner = h.reference
+ WHERE l.minor <> h.balance_minor
+UNION ALL
 SELECT format('account %s: position %s, ledger %s', c.reference, c.balance_minor, l.minor)
   FROM issuers_account c
   LEFT JOIN (SELECT a.owner, sum(s.minor) AS minor
@@ -235,6 +253,26 @@ SELECT format('account %s: %s available', reference,
               limit_minor + balance_minor - held_minor - offline_reserve_minor)
   FROM issuers_account
  WHERE limit_minor + balance_minor - held_minor - offline_reserve_minor < 0
+UNION ALL
+SELECT format('account %s: %s held, %s set aside', a.reference, a.held_minor, COALESCE(h.minor, 0))
+  FROM issuers_account a
+  LEFT JOIN (SELECT account_id, sum(amount_minor) AS minor FROM issuers_hold
+              WHERE state = 'HELD' GROUP BY account_id) h ON h.account_id = a.id
+ WHERE a.held_minor <> COALESCE(h.minor, 0)
+UNION ALL
+SELECT format('pre-approval %s: %s of %s, %s of %s at its issuer', p.reference, p.state,
+              p.amount_minor, COALESCE(h.state, 'none'), COALESCE(h.amount_minor, 0))
+  FROM settlement_preapproval p LEFT JOIN issuers_hold h ON h.document = p.reference
+ WHERE p.state <> 'DECLINED'
+   AND (h.amount_minor IS DISTINCT FROM p.amount_minor
+        OR h.state IS DISTINCT FROM CASE
+           WHEN p.state IN ('APPROVED', 'IN_PROGRESS', 'SUSPENSE') THEN 'HELD'
+           WHEN p.state = 'COMPLETED' THEN 'CAPTURED' ELSE 'RELEASED' END)
+UNION ALL
+SELECT format('payment %s: %s, at its issuer %s', r.document, p.state, r.state)
+  FROM issuers_remoteauthorisation r LEFT JOIN settlement_payment p ON p.reference = r.document
+ WHERE (p.state = 'APPROVING') IS DISTINCT FROM (r.state = 'ASKED')
+    OR (p.state = 'APPROVED') IS DISTINCT FROM (r.state = 'APPROVED')
 UNION ALL
 SELECT format('account %s: due to its holder %s, ledger %s', COALESCE(x.owner, l.owner), x.minor,
               l.minor)

@@ -1,4 +1,4 @@
-"""A customer who comes to the demo: a name, a card with money, and a code for a phone."""
+"""A customer who comes to the demo: a name, a card with money, benefits, and a code for a phone."""
 
 import secrets
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Final
 
 from django.db import transaction
 
+from benefits.services import welcome
 from config import enrolment
 from config.audit import SYSTEM
 from config.models.devices import DeviceKind
@@ -30,7 +31,8 @@ class Newcomer:
 @transaction.atomic
 def add(*, at: datetime) -> Newcomer:
     """
-    Make a customer with a name of the demo's, a check card with its opening balance, and a code.
+    Make a customer with a name of the demo's, a check card with its opening balance, the benefits
+    that each of the demo's customers has, and a code.
 
     :raises NotFound: the demo's issuer is not there
     """
@@ -46,5 +48,6 @@ def add(*, at: datetime) -> Newcomer:
         actor=SYSTEM,
         at=at,
     )
+    welcome.grant(customer=customer, at=at)
     made = enrolment.make_code(kind=DeviceKind.PHONE, owner=customer.reference, actor=SYSTEM, at=at)
     return Newcomer(customer=customer, code=made.code)

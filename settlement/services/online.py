@@ -9,9 +9,10 @@ from typing import Final
 
 from django.db import IntegrityError, transaction
 
-from config import references
+from config import references, repetitions
 from config.models import Device
 from config.refusals import Refused
+from config.repetitions import Call
 from config.wire import b64, cose, numbers
 from config.wire.errors import WireError
 from issuers.models import Card, Credential
@@ -197,6 +198,7 @@ def _answer(genuine: Genuine, at: datetime, decided: Callable[[], datetime]) -> 
     past = history.load_counters([genuine])
     verdict = judge_online(genuine, past)
     if verdict.reason == Reason.ALREADY_POSTED:
+        _note_again(genuine, at)
         return _said_before(verdict)
     if not verdict.posted:
         raise TapDuplicate(verdict.payment_id)
@@ -206,9 +208,16 @@ def _answer(genuine: Genuine, at: datetime, decided: Callable[[], datetime]) -> 
         word = _post(sheet, genuine, card, at)
         if word is None:
             _keep_decided(sheet, decided())
+    else:
+        _note_again(genuine, at)
     if isinstance(word, Declined):
         return Answer(state="DECLINED", decline_reason=word.reason.value)
     return Answer(state="APPROVED", approval_code=genuine.taken.approval_code)
+
+
+def _note_again(genuine: Genuine, at: datetime) -> None:
+    reader = genuine.taken.reader.reference
+    repetitions.note(subject=_document(genuine), call=Call.TAP, device=reader, at=at)
 
 
 def _said_before(verdict: Verdict) -> Answer:

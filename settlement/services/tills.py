@@ -6,6 +6,7 @@ from django.db import transaction
 
 from config import audit, devices
 from config.audit import Actor
+from config.refusals import Refused
 from merchants.models import Merchant
 from merchants.selectors.tills import made_at
 from merchants.services import tills
@@ -44,15 +45,28 @@ def seen(*, merchant: Merchant, tid: str, at: datetime) -> Request:
     return payments.seen_by_terminal(device=till.device, tid=tid, at=at)
 
 
+class SalePaid(Refused):
+    code = "sale_paid"
+    status = 409
+    title = "The sale was paid: reverse or refund it from the payment's page"
+
+
 @transaction.atomic
 def cancel(*, merchant: Merchant, tid: str, actor: Actor, at: datetime) -> Request:
     """
     Cancel a sale at the till, as its terminal may: what was approved first is reversed.
 
+    That is for the customer who was faster, so it ends with the T-ID's life. Giving money back
+    later is not a cashier's right.
+
     :raises NotFound: none of the merchant's tills made that T-ID
+    :raises SalePaid: it was approved, and the T-ID's life is over
     :raises AlreadyCleared, AlreadyRefunded: it was approved, and is past reversing
     """
     till = made_at(merchant=merchant, tid=tid).till
+    sale = payments.seen_by_terminal(device=till.device, tid=tid, at=at)
+    if sale.state == "APPROVED" and sale.expires_at is not None and at >= sale.expires_at:
+        raise SalePaid
     after = payments.cancel(device=till.device, tid=tid, at=at)
     audit.record(
         actor=actor,

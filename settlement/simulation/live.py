@@ -30,6 +30,7 @@ from settlement.services import demo
 from settlement.simulation.casting import NotADemo, PortalAway, PortalRefusedUs
 from settlement.simulation.children import Answer, ChildLost
 from settlement.simulation.journal import Journal
+from settlement.simulation.live_atm import LiveAtm
 from settlement.simulation.live_tills import LiveTills
 from settlement.simulation.residents import Residents, owners
 from settlement.simulation.troupe import Troupe
@@ -77,6 +78,7 @@ class Traffic:
     journal: Journal
     random: Random
     tills: LiveTills
+    atm: LiveAtm
     taps: int = 0
     aside: dict[str, Future[Any]] = field(default_factory=dict)
 
@@ -92,6 +94,7 @@ class Traffic:
             _Chore(self._tap, (2.0, 3.0)),
             # No faster: a card pays 30 times an hour online, and there are a dozen.
             _Chore(self._sell, (10.0, 16.0)),
+            _Chore(self._fetch_cash, (40.0, 70.0), due=time.monotonic() + 15),
             _Chore(self._poll, (3.0, 3.0)),
             _Chore(self._sync, (5.0, 5.0)),
             _Chore(self._send_copies, (60.0, 60.0), due=time.monotonic() + 60),
@@ -102,9 +105,13 @@ class Traffic:
     def _settle(self) -> None:
         self.residents.settle()
         self.tills.settle()
+        self.atm.settle()
 
     def _sell(self) -> None:
         self._aside("sale", self.tills.sell)
+
+    def _fetch_cash(self) -> None:
+        self._aside("cash", self.atm.serve)
 
     def _tap(self) -> None:
         ready = sorted(phone for phone, cards in self.residents.cards.items() if cards)
@@ -203,12 +210,22 @@ def perform(*, phones: int, readers: int, tills: int, seed: int | None) -> dict[
                     random=whims,
                     count=tills,
                 )
+                cash = LiveAtm(
+                    troupe=troupe,
+                    residents=residents,
+                    actor=_ACTOR,
+                    stage=stage,
+                    folder=folder,
+                    random=whims,
+                    is_there=bool(tills),
+                )
                 traffic = Traffic(
                     residents=residents,
                     troupe=troupe,
                     journal=Journal(folder / "conductor.jsonl"),
                     random=whims,
                     tills=selling,
+                    atm=cash,
                 )
                 with closing(selling):
                     _go_on(traffic, stop)

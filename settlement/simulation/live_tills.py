@@ -19,6 +19,7 @@ from settlement.simulation.troupe import Troupe
 
 _BY_RELAY: Final = 0.4
 _DECLINES: Final = 0.1
+_PLANNED: Final = 0.5
 _ENDED: Final = frozenset({"paid", "declined"})
 _PATIENCE_S: Final = 60.0
 
@@ -106,6 +107,7 @@ class LiveTills:
                 declines=self.random.random() < _DECLINES,
                 relay=self.relay.url if by_relay else "",
                 slot=name,
+                plans=self.random.random() < _PLANNED,
             )
         )
         if told["step"] not in _ENDED:

@@ -25,6 +25,7 @@ from config.models.devices import DeviceKind
 from merchants.selectors import notifications
 from merchants.services import relays
 from settlement.services.demo import Seeded
+from settlement.simulation import benefits
 from settlement.simulation.casting import PortalRefusedUs, agreed, code_for, enrol_phone, issue
 from settlement.simulation.children import Answer, Party
 from settlement.simulation.journal import Journal
@@ -158,6 +159,8 @@ def _add_shopper(
     stalls.phones.append(nth)
     stalls.shoppers.append(told["device"])
     stalls.cards.append(card)
+    out = benefits.offer(shop=stage.bakery, actor=actor, at=at)
+    benefits.grant(definitions=out, owner=owner, at=at)
 
 
 class Market:
@@ -282,6 +285,7 @@ class Market:
             "declines": sale.fate is Fate.DECLINED,
             "relay": relay.url if relay is not None and by_relay else "",
             "slot": self._slot(sale),
+            "plans": sale.number in self._plan.planned,
         }
         return lambda: agreed(self._troupe.phones.ask("buy", **words))
 

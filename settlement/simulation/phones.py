@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from config.wire import b64
 from config.wire.client import PortalUnreachable, enrol
@@ -23,7 +23,9 @@ from settlement.simulation.shopping import Shopper
 from wallets.devices import tap
 from wallets.devices.credential import Offer
 from wallets.devices.phone import Phone
+from wallets.devices.pins import PinCodes
 from wallets.devices.portal import PhonePortal
+from wallets.devices.preapprovals import PhonePreapprovals, Wish
 from wallets.wire import Verification
 
 _THREADS: Final = 16
@@ -40,7 +42,17 @@ _ORDERS: Final = (
     "pay",
     "void",
     "buy",
+    "approve_ahead",
 )
+
+
+class Purse(NamedTuple):
+    """What a phone pays at tills with, and proves its holder: key, id, app serial, PIN counter."""
+
+    key: SigningKey
+    device: str
+    pins: PinCodes
+    app_serial: str
 
 
 class SimulatedPhone:
@@ -53,7 +65,7 @@ class SimulatedPhone:
         self._world = world
         self._connection = Connection(world=world)
         self._lock = self._connection.lock
-        self._device = ""
+        self._device = self._app_serial = ""
         self._phone: Phone | None = None
         self._portal: PhonePortal | None = None
         purse = folder / f"phone-{number}.pins.json"
@@ -69,6 +81,7 @@ class SimulatedPhone:
         if kept is None:
             return {"device": None}
         self._device = kept["device"]
+        self._app_serial = kept.get("app_serial", "")  # none in a file of before it was kept
         self._shopper.resume()
         phone = Phone.from_state(kept["phone"], save=self._save)
         self._take(phone)
@@ -78,13 +91,14 @@ class SimulatedPhone:
         """Become a device of the customer whose code this is."""
         key = SigningKey.generate()
         with self._lock:
+            self._app_serial = f"SIM-{secrets.token_hex(4)}"
             told = enrol(
                 session=self._connection.session(key=key),
                 code=code,
                 kind="PHONE",
                 name=name,
                 public_key=key.public,
-                app_serial=f"SIM-{secrets.token_hex(4)}",
+                app_serial=self._app_serial,
                 psn_key=self._shopper.new_psn_key(),
             )
             trusted = TrustList.of_enrolment(
@@ -196,6 +210,43 @@ class SimulatedPhone:
         with self._lock:
             return self._shopper.buy(session=session, **words)
 
+    def approve_ahead(
+        self, *, card: str, amount_minor: int, currency: str, pickup_code: str
+    ) -> Answer:
+        """Have cash approved beforehand; return the code for the machine, "" where there is none.
+
+        The code leaves this process once, by the pipe, and stands in no journal.
+        """
+        if not self._app_serial:
+            return {"code": "", "state": "NO_SERIAL"}
+        key = self._ours()[0].device_key
+        wallet = PhonePreapprovals(
+            session=self._connection.session(key=key, keyid=self._device),
+            key=key,
+            device=self._device,
+            app_serial=self._app_serial,
+            random_bytes=secrets.token_bytes,
+            save=lambda _state: None,  # a number whose answer got lost runs out
+        )
+        wish = Wish(
+            kind="CASH",
+            card=b64.decode(card),
+            amount_minor=amount_minor,
+            currency=currency,
+            pickup_code=pickup_code,
+        )
+        with self._lock:
+            told = wallet.approve(wish)
+        facts: dict[str, Any] = {"phone": self._number, "card": card, "amount_minor": amount_minor}
+        self._journal.note("approve_ahead", result=told.state.lower(), **facts)
+        return {"code": told.code, "state": told.state}
+
+    def purse(self) -> Purse:
+        """Return what an enrolled phone pays at tills with."""
+        assert self._shopper.pins is not None, "an enrolled phone has its PIN"
+        key = self._ours()[0].device_key
+        return Purse(key, self._device, self._shopper.pins, self._app_serial)
+
     def _tapped(
         self, gesture: Any, number: int, *, card: str, port: int, at: int, cut: str
     ) -> Answer:
@@ -251,7 +302,8 @@ class SimulatedPhone:
         return self._phone, self._portal
 
     def _save(self, state: Mapping[str, Any]) -> None:
-        self._storage.write({"device": self._device, "phone": state})
+        kept = {"device": self._device, "app_serial": self._app_serial, "phone": state}
+        self._storage.write(kept)
 
 
 def _file(folder: Path, number: int) -> Path:
@@ -269,7 +321,7 @@ class Pockets:
     def __init__(self, *, folder: Path, name: str, world: World) -> None:
         self._folder = folder
         self._world = world
-        self._journal = Journal(folder / f"{name}.jsonl")
+        self.journal = Journal(folder / f"{name}.jsonl")
         self._phones: dict[int, SimulatedPhone] = {}
 
     def orders(self) -> dict[str, Order]:
@@ -278,20 +330,21 @@ class Pockets:
 
     def _order(self, name: str) -> Order:
         def carry_out(*, phone: int, **words: Any) -> Answer:
-            answer: Answer = getattr(self._phone(phone), name)(**words)
+            answer: Answer = getattr(self.phone(phone), name)(**words)
             return answer
 
         return carry_out
 
     def _clone(self, *, phone: int, of: int) -> Answer:
         """Make ``phone`` what another one was when its copy was put aside."""
-        return self._phone(phone).become_copy(of=_file(self._folder, of))
+        return self.phone(phone).become_copy(of=_file(self._folder, of))
 
-    def _phone(self, number: int) -> SimulatedPhone:
+    def phone(self, number: int) -> SimulatedPhone:
+        """Return the phone of that number, made when first spoken of."""
         if (found := self._phones.get(number)) is not None:
             return found
         fresh = SimulatedPhone(
-            folder=self._folder, number=number, world=self._world, journal=self._journal
+            folder=self._folder, number=number, world=self._world, journal=self.journal
         )
         return self._phones.setdefault(number, fresh)
 

@@ -16,6 +16,7 @@ from typing import Final
 
 from settlement.simulation import sales
 from settlement.simulation.sales import SalesPlan, TillFault
+from settlement.simulation.withdrawals import AtmFault
 
 REASONS: Final = ("LOST", "STOLEN", "FRAUD", "CUSTOMER")
 CAP_MINOR: Final = 50_000  # the programme's per-payment cap (mission, "Decided")
@@ -141,7 +142,7 @@ def make(
     readers: int,
     tills: int,
     rounds: int,
-    kinds: Collection[FaultKind | TillFault],
+    kinds: Collection[FaultKind | TillFault | AtmFault],
 ) -> Plan:
     """Draw the plan of ``seed`` with faults of the given kinds; at least one of each party."""
     intents = _random(seed, "intents")

@@ -22,6 +22,8 @@ class Unsound(StrEnum):
     PHONE_FORGETS = "phone-forgets"  # it signs, and its counters are those of before
     PHONE_TALKS = "phone-talks"  # it heeds no issuer's mark
     READER_LOSES = "reader-loses"  # it approves, and keeps nothing
+    TILL_HOPES = "till-hopes"  # it shows every end as paid
+    ATM_FORGETS = "atm-forgets"  # after a power cut it takes what moved for what never moved
 
 
 def tamper(*, store: RecordStore) -> Stored | None:

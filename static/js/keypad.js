@@ -1,10 +1,11 @@
 /* Paydesk keypad: buttons that type into the amount, its thousands set apart, and the amount on the button that charges.
    The form works without it. On the form: data-keypad, data-digits (after the point), data-say-charge ("Charge {amount}
-   KRW"); on the keys data-key: a digit, "00", "." or "erase". */
+   KRW"), data-say-code (the same with a customer's code); on the keys data-key: a digit, "00", "." or "erase". */
 (() => {
   const form = document.querySelector("[data-keypad]");
   if (!form) return;
   const field = form.elements.amount;
+  const code = form.elements.code;
   const charge = form.querySelector("[data-charge]");
   const plain = charge.textContent;
   const digits = Number(form.dataset.digits);
@@ -19,7 +20,8 @@
   const draw = () => {
     const typed = bare(field.value);
     const amount = fits.test(typed) && Number(typed) > 0 ? grouped(typed) : "";
-    charge.textContent = amount ? form.dataset.sayCharge.replace("{amount}", amount) : plain;
+    const words = code.value.trim() ? form.dataset.sayCode : form.dataset.sayCharge;
+    charge.textContent = amount ? words.replace("{amount}", amount) : plain;
   };
   const put = (text) => {
     if (!fits.test(text)) return;
@@ -40,5 +42,6 @@
     if (field.selectionStart === field.value.length && fits.test(typed)) field.value = grouped(typed);
     draw();
   });
+  code.addEventListener("input", draw);
   draw();
 })();

@@ -13,6 +13,8 @@
   if (!box || !chip) return;
 
   const SILENT_MS = 25_000;   // the server's heartbeat comes every 10 s: two missed ones are silence
+  const TICK_MS = 1_000;
+  const LATE_MS = 200;        // by so much a tick may come early after a late one
   const POLL_MS = 3_000;      // while the socket is not proven alive
   const GATHER_MS = 250;      // a burst of frames becomes one request
   const SETTLE_MS = 1_000;    // a socket is open a moment before the server listens for its events
@@ -254,11 +256,11 @@
     const open = socket?.readyState === WebSocket.OPEN;
     if (socket && now - (open ? heardAt : startedAt) > (open ? SILENT_MS : PATIENCE_MS)) lose();
     const urgent = isOpen() && (catching || wanted > after);
-    if ((urgent || !proven) && now - askedAt >= (urgent ? 1_000 : POLL_MS)) ask();
+    if ((urgent || !proven) && now - askedAt >= (urgent ? TICK_MS : POLL_MS) - LATE_MS) ask();
     if (held.size && !busy()) show();
     speak(now);
     paint();
-  }, 1_000);
+  }, TICK_MS);
 
   pauseButton.hidden = false;
   pauseButton.addEventListener("click", () => {

@@ -2,7 +2,7 @@
    makes us ask; without a living socket we ask every few seconds; without any answer the stage says that nobody knows.
 
    On the box: data-till-state (GET answers the stage: one .till with data-version, data-title, data-aloud, and data-open
-   while the sale is open), data-till-socket, data-till-tid, data-till-signin. A <template data-till-checking> is the stage
+   while the sale is open), data-till-socket, data-till-tid or data-till-payment, data-till-signin. A <template data-till-checking> is the stage
    while nothing answers; elements with data-ask ask at once. */
 (() => {
   const box = document.querySelector("[data-till]");
@@ -100,7 +100,8 @@
     mine.onmessage = ({ data }) => {
       if (mine !== socket) return;
       heardAt = Date.now();
-      if (JSON.parse(data).payment?.tid === box.dataset.tillTid) ask();
+      const told = JSON.parse(data).payment;
+      if (told && (told.tid ?? "") === (box.dataset.tillTid ?? "") && told.id === (box.dataset.tillPayment ?? told.id)) ask();
     };
     mine.onclose = ({ code }) => {
       if (mine !== socket) return;

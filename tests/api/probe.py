@@ -80,6 +80,10 @@ class Count(APIView):
         return Response({"count": Alert.objects.count(), "at": timezone.now()}, status=201)
 
 
+class CountOfServers(Count):
+    permission_classes = (api_key_of_merchant,)
+
+
 class TerminalsOrServers(APIView):
     permission_classes = (device_of("TERMINAL") | api_key_of_merchant,)
 
@@ -105,6 +109,7 @@ class Batch(APIView):
 
 urlpatterns = [
     path("api/v1/count", Count.as_view()),
+    path("api/v1/count/of-servers", CountOfServers.as_view()),
     path("api/v1/batch", Batch.as_view()),
     path("api/v1/terminals", TerminalsOnly.as_view()),
     path("api/v1/terminals-or-servers", TerminalsOrServers.as_view()),

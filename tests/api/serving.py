@@ -12,8 +12,15 @@ from django.db import connection
 
 
 @contextmanager
-def serving(application, *, data_folder):
+def serving(application, **how):
     """Serve a WSGI application as the demo does; give its origin."""
+    with mortal(application, **how) as (origin, _server):
+        yield origin
+
+
+@contextmanager
+def mortal(application, *, data_folder, workers=1):
+    """Serve a WSGI application; give its origin, and the process whose workers may be killed."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -27,12 +34,13 @@ def serving(application, *, data_folder):
         "PAYDESK_ORIGIN": origin,
     }
     words = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws"]
+    words += ["--workers", str(workers), "--respawn-failed-workers", "--respawn-interval", "0.1"]
     server = subprocess.Popen(
         [sys.executable, "-m", "granian", *words, application], env=environment
     )
     try:
         _until_it_answers(origin)
-        yield origin
+        yield origin, server
     finally:
         server.terminate()
         server.wait(10)

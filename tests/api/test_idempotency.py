@@ -9,14 +9,24 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from config import idempotency
+from config.audit import SYSTEM
 from config.idempotency import Answer, IdempotencyInProgress
 from config.models import Alert, IdempotencyRecord
+from merchants.services import api_keys
 from tests.api.caller import code_of, of_device
-from tests.factories.merchants import enrolled
+from tests.factories.merchants import MerchantFactory, enrolled
 
 PATH = "/api/v1/count"
 BODY = {"subject": "loaf"}
 KEY = {"Idempotency-Key": "key-of-sixteen-characters"}
+
+
+@pytest.fixture
+def server(client):
+    """A merchant's server with its API key."""
+    token = api_keys.make(merchant=MerchantFactory(), name="erp", actor=SYSTEM, at=timezone.now())
+    client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    return client
 
 
 @pytest.mark.django_db
@@ -71,6 +81,23 @@ class TestTheSameRequestAgain:
             terminal.post(PATH, BODY)
 
         assert Alert.objects.count() == 2
+
+    def test_of_a_server_without_a_key_is_refused(self, server):
+        answer = server.post(PATH + "/of-servers", BODY, content_type="application/json")
+
+        assert (answer.status_code, code_of(answer)) == (422, "invalid")
+        (error,) = answer.json()["errors"]
+        assert (error["field"], error["code"]) == ("Idempotency-Key", "required")
+        assert not Alert.objects.exists()
+
+    def test_of_a_server_with_one_hears_the_first_answer(self, server):
+        first, second = (
+            server.post(PATH + "/of-servers", BODY, content_type="application/json", headers=KEY)
+            for _ in range(2)
+        )
+
+        assert (second.status_code, second.content) == (201, first.content)
+        assert Alert.objects.count() == 1
 
     def test_needs_a_fresh_signature(self, terminal):
         request = terminal.signed("POST", PATH, body=BODY, headers=KEY)
@@ -163,7 +190,7 @@ class TestRepetitionsAtOnce:
         assert Alert.objects.count() == 1
 
     def test_without_the_lock_have_many(self, monkeypatch):
-        monkeypatch.setattr(idempotency, "_lock", lambda key_hash: None)
+        monkeypatch.setattr(idempotency, "_TAKE", "SELECT %s::bigint IS NOT NULL")
 
         answers = self._race(KEY)
 

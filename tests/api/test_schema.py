@@ -8,7 +8,22 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
+from settlement.rules import told
+from tests.conftest import NOON
+
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("whole_portal")]
+
+FACTS = (
+    "reference",
+    "channel",
+    "state",
+    "amount_minor",
+    "currency",
+    "store",
+    "device",
+    "last4",
+    "approval_code",
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +57,19 @@ class TestTheSchema:
 
         assert "Idempotency-Key" in [parameter["name"] for parameter in post["parameters"]]
         assert post["security"] == [{"newKeySignature": []}]
+
+    def test_tells_every_field_of_a_payment_and_which_may_be_missing(self, generated):
+        sale = ("PAY-1", "TID", "APPROVED", 1000, "KRW", "STO-1", "TRM-1", "", "")
+        facts = dict(zip(FACTS, sale, strict=True)) | {"created_at": NOON, "approved_at": NOON}
+        always = told.payment(**facts)
+        whole = told.payment(
+            **facts, tid="T1", order="A-1", decline_reason="velocity", refunded_minor=1
+        )
+
+        shape = generated[0]["components"]["schemas"]["SettlementPaymentAnswer"]
+
+        assert set(shape["properties"]) == set(whole)
+        assert set(shape["required"]) == set(always)
 
     def test_has_security_for_every_way_in(self, generated):
         schemes = generated[0]["components"]["securitySchemes"]

@@ -118,6 +118,7 @@ class TestTheDemo:
 
 
 class TestASignedHandshake:
+    @pytest.mark.django_db(transaction=True)  # its rows are written by another thread
     @pytest.mark.parametrize("demo", [True, False])
     async def test_names_its_device(self, settings, demo):
         settings.DEMO, settings.SOCKETS_ORIGIN = demo, "ws://127.0.0.1:8001"

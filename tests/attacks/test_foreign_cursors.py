@@ -20,7 +20,7 @@ def test_a_foreign_payment_as_cursor_is_an_unknown_one():
     theirs = Payment.objects.get(card=foreign.card)
 
     told = {
-        after: payments_of_customer(customer=mine.phone.owner, after=after)
+        after: [own.payment for own in payments_of_customer(customer=mine.phone.owner, after=after)]
         for after in (theirs.reference, "PAY-NOTHING")
     }
 

@@ -38,6 +38,20 @@ def test_a_nul_in_a_phones_query_is_malformed(phone):
     assert phone.get("/api/v1/wallet/payments?after=%00").status_code == 400
 
 
+@pytest.mark.parametrize("act", ["claim", "release", "decline"])
+def test_a_nul_in_a_tid_is_malformed(phone, act):
+    answer = phone.post(f"/api/v1/wallet/payments/T%00/{act}")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+
+
+@pytest.mark.parametrize("tid", ["%E2%98%83", "T" * 500, "T%2F..%2F", "%27%3B--"])
+def test_an_odd_tid_is_one_nobody_asked_under(phone, tid):
+    answer = phone.post(f"/api/v1/wallet/payments/{tid}/claim")
+
+    assert answer.status_code in {401, 404}, "signed as sent, or in another spelling"
+
+
 def test_a_nul_in_the_session_cookie_is_a_bad_request():
     browser = Client(raise_request_exception=False)
 

@@ -3,17 +3,17 @@
 import itertools
 import random
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 from django.utils import timezone
 
 from config.refusals import Refused
 from settlement.models import Transfer
 from settlement.services.payments import rows
 from tests.factories import requests as made
+from tests.hands import hands
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 20
@@ -25,10 +25,8 @@ A_CALL = timedelta(milliseconds=40)
 
 @pytest.fixture
 def crowd():
-    """Return a pool whose threads keep a connection each."""
-    with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
+    with hands(CONNECTIONS) as pool:
         yield pool
-        list(pool.map(lambda _number: time.sleep(0.05) or connection.close(), range(CONNECTIONS)))
 
 
 @pytest.fixture

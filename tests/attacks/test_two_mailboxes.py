@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from config.audit import SYSTEM, Actor
 from config.models import Membership
-from config.people import invitations
+from config.people import invitations, second_person
 from config.roles import Role
 from issuers.models import UnblockRequest
 from issuers.services import unblocking
@@ -71,7 +71,7 @@ def agree(person, asked, now):
 
 
 def refused(person, maker, ours, now):
-    with pytest.raises(unblocking.NotIndependent):
+    with pytest.raises(second_person.NotIndependent):
         agree(person, asked_by(maker, ours, now), now)
     return UnblockRequest.objects.get().state == "PENDING"
 
@@ -122,6 +122,6 @@ def test_control_without_the_rule_one_person_frees_the_cards(
     ours, operations, brought, now, monkeypatch
 ):
     one, two = (brought(f"{name}@own.example", by=operations) for name in ("one", "two"))
-    monkeypatch.setattr(unblocking, "_came_together", lambda _asked, _person: False)
+    monkeypatch.setattr(second_person.lines, "share_one", lambda **_told: False)
 
     assert agree(two, asked_by(one, ours, now), now).state == "QUEUED"

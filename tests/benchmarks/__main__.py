@@ -16,6 +16,8 @@ wrong as a line of ``faults``: any of them makes the exit status 1, a missed goa
 ``short``: sizes for CI, a few seconds, where only the check counts. ``conditions`` states sizes;
 machine, cores, PostgreSQL and its durability are added here.
 
+A module whose figure needs what not every machine has says why it cannot run by ``absent()``.
+
 Standard output holds the results alone (``--json``: one object); progress goes to standard error.
 ``curves`` instead of ids prints the tables of ``docs/performance.md``.
 """
@@ -34,9 +36,11 @@ import django
 from tests.benchmarks import conditions
 
 BENCHMARKS = (
-    *("a1", "a3", "a5", "a6", "b1", "b3", "c1", "c1b"),
+    *("a1", "a3", "a5", "a6", "b1", "b2", "b3", "b4", "c1", "c1b"),
     *("d1", "d2", "d4", "d5", "d6"),
+    *("e1", "e2", "e3", "f3", "f3p"),
 )
+TABLES = ("lists", "queries", "approvals", "posting")
 ROUNDS, ROUNDS_SHORT = 5, 1
 
 
@@ -47,10 +51,10 @@ def main(words):
     django.setup()
     rounds = options.rounds or (ROUNDS_SHORT if options.short else ROUNDS)
     if "curves" in options.benchmarks:
-        return _curves(rounds=rounds, short=options.short, most=options.most)
+        return _curves(rounds=rounds, short=options.short, most=options.most, only=options.only)
     results = []
     with _database():
-        for each in options.benchmarks or BENCHMARKS:
+        for each in filter(_can_run, options.benchmarks or BENCHMARKS):
             results.append(_result(each, rounds=rounds, short=options.short))
             if not options.json:
                 _print(_told(results[-1]))
@@ -59,14 +63,16 @@ def main(words):
     return 1 if any(each["faults"] for each in results) else 0
 
 
-def _curves(*, rounds, short, most):
+def _curves(**options):
     with _database():
         curves = import_module("tests.benchmarks.curves")
-        for told in curves.run(rounds=rounds, short=short, most=most):
+        for told in curves.run(**options):
             _print(told)
         lines = [f"{name}: {value}" for name, value in conditions.machine().items()]
         wrong = curves.faults()
-    _print(f"{'; '.join(lines)}; rounds: {rounds}\n{'; '.join(wrong) or 'nothing wrong'}\n")
+    _print(
+        f"{'; '.join(lines)}; rounds: {options['rounds']}\n{'; '.join(wrong) or 'nothing wrong'}\n"
+    )
     return 1 if wrong else 0
 
 
@@ -83,6 +89,9 @@ def _parser():
     parser.add_argument("--rounds", type=int, metavar="N", help=f"default {ROUNDS}")
     parser.add_argument("--short", action="store_true", help="small sizes: the check alone counts")
     parser.add_argument("--most", type=int, metavar="N", help="curves: payments held, at most")
+    parser.add_argument(
+        "--only", nargs="+", choices=TABLES, default=TABLES, help="curves: these tables alone"
+    )
     parser.add_argument("--json", action="store_true")
     return parser
 
@@ -107,6 +116,14 @@ def _database():
             yield
         finally:
             connection.creation.destroy_test_db(name, verbosity=0)
+
+
+def _can_run(name):
+    """Say whether it can run here; a loud line says why not."""
+    reason = getattr(import_module(f"tests.benchmarks.{name}"), "absent", str)()
+    if reason:
+        sys.stderr.write(f"!!!!! {name.upper()} DOES NOT RUN: {reason} !!!!!\n")
+    return not reason
 
 
 def _result(name, *, rounds, short):

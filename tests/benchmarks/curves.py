@@ -1,6 +1,6 @@
-"""``./paydesk bench curves``: posting rates, list sizes, status queries by open T-IDs.
+"""``./paydesk bench curves``, as Markdown tables.
 
-As Markdown tables.
+List sizes, status queries by open T-IDs, approvals by clients, posting rates.
 """
 
 import statistics
@@ -8,12 +8,13 @@ import sys
 
 from issuers.wire import skips
 from settlement.services import ledger
-from tests.benchmarks import files, notified, numbers
+from tests.benchmarks import approving, files, notified, numbers
 from tests.benchmarks.books import Books
 from tests.benchmarks.contract import alternate
 from tests.benchmarks.past import fill
 from tests.benchmarks.peer import NAME, Peer
 
+_FAULTS = []
 _JOINED = (100, 1_000, 10_000, 100_000)
 _PAYMENTS = (100_000, 500_000, 1_000_000, 2_000_000, 5_000_000)
 _SHARES = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5)
@@ -25,15 +26,26 @@ _TRANSFERS = 200
 _MOST_UPLOADED = 1_000  # records in one batch; more of them come as more batches of each reader
 
 
-def run(*, rounds, short, most=None):
-    """Yield each table as soon as it is measured; ``most``: the largest size, in payments.
+def run(*, rounds, short, most=None, only):
+    """Yield each table of ``only`` as soon as it is measured; ``most``: the largest size, payments.
 
-    The size of the lists comes first, then queries by open T-IDs, then the rate by table size, then
-    that by joined size, at the largest table.
+    The size of the lists comes first, then queries by open T-IDs, then approvals by clients, then
+    the rate of posting by table size, then that by joined size, at the largest table.
     """
-    yield lists(cards=numbers.CARDS_SHORT if short else numbers.CARDS) + "\n"
-    tids, queries = (_TIDS_SHORT, _QUERIES_SHORT) if short else (_TIDS, _QUERIES)
-    yield notified.curve(sizes=tids, rounds=rounds, queries=queries) + "\n"
+    if "lists" in only:
+        yield lists(cards=numbers.CARDS_SHORT if short else numbers.CARDS) + "\n"
+    if "queries" in only:
+        tids, queries = (_TIDS_SHORT, _QUERIES_SHORT) if short else (_TIDS, _QUERIES)
+        yield notified.curve(sizes=tids, rounds=rounds, queries=queries) + "\n"
+    if "approvals" in only:
+        table, wrong = approving.curve(rounds=rounds, short=short)
+        _FAULTS.extend(wrong)
+        yield table + "\n"
+    if "posting" in only:
+        yield from _postings(rounds=rounds, short=short, most=most)
+
+
+def _postings(*, rounds, short, most):
     joined, sizes = (_SHORT_JOINED, _SHORT_PAYMENTS) if short else (_JOINED, _PAYMENTS)
     sizes = [size for size in sizes if size <= (most or sizes[-1])]
     cards, posting = (40, 20) if short else (_CARDS, _IN_POSTING)
@@ -58,8 +70,8 @@ def run(*, rounds, short, most=None):
 
 
 def faults():
-    """Return what the ledger finds wrong with all that was filled in and posted."""
-    return ledger.check()
+    """Return what was wrong with the approvals, and with the ledger of all that was written."""
+    return [*_FAULTS, *ledger.check()]
 
 
 def _progress(row):

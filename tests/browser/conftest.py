@@ -14,10 +14,17 @@ from config.stack.parts import find_chromium
 from tests.browser import axe
 from tests.browser.window import Window
 from tests.journeys.counter import Counter
-from tests.journeys.portal import Portal
+from tests.journeys.portal import Portal, running
 from tests.journeys.street import Handset, Shop, Street, tap
 
 AXE_MISSING = pytest.StashKey[str]()
+
+
+@pytest.fixture(scope="session")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """One portal for all windows; that it also begins with nothing is the journeys' to show."""
+    with running(tmp_path_factory.mktemp("pay desk") / "data", migrated=True) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

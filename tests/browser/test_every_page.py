@@ -9,6 +9,7 @@ from django.urls import Resolver404, URLResolver, get_resolver, resolve
 from playwright.sync_api import Browser, Page, StorageState
 
 from tests.browser import axe
+from tests.browser.campaigns import type_campaign
 from tests.browser.conftest import Scene
 from tests.browser.window import Window
 from tests.journeys.portal import Portal
@@ -16,23 +17,29 @@ from tests.journeys.portal import Portal
 pytestmark = pytest.mark.browser
 
 WIDTHS = (1440, 390)
-ROLES = ("issuer risk", "issuer operations", "merchant owner", "platform admin")
+ROLES = ("issuer risk", "issuer operations", "merchant owner", "sponsor", "platform admin")
 SIGNED_OUT = {"sign-in": "/sign-in", "password-forgotten": "/password/forgotten"}
 HOME = "home"  # shows each role something else
 LINKS = "[...document.querySelectorAll('main a[href], nav a[href], .bar a[href]')].map(a => a.href)"
 STICKS_OUT = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 DOWNLOADS = {
     *("batch-content", "card-job-errors", "list-version-file"),
-    *("merchant-report-file", "payout-lines"),
+    *("merchant-report-file", "payout-lines", "redemption-file", "statement-file"),
+    *("stock-file-errors", "file-content"),
 }
 FRAGMENTS = {
     *("blacklist-reach", "card-job-state", "payment-rows", "payment-tiles", "till-state"),
+    *("campaign-basket", "campaign-reads", "earning-reads", "till-code-state"),
+    *("preapproval-rows", "day-close-state", "file-state"),
 }
 ACTS = {
+    *("atm-move", "campaign-act", "earning-end", "stock-withdraw"),
     *("card-job-cancel", "unblock-agree", "unblock-refuse"),
     *("device-offer", "equipment-revoke", "invitation-withdraw", "key-revoke", "merchant-resume"),
     *("merchant-suspend", "second-factor-link", "session-end", "session-end-others", "sign-out"),
+    *("suspense-agree", "suspense-refuse", "day-close-cancel", "file-cancel"),
     *("relay-pair", "relay-part", "till-cancel", "till-give", "till-reopen"),
+    *("till-code-abandon", "till-code-cancel", "till-code-confirm"),
     *("staff-end", "staff-reset-factor", "tenant-switch"),
     *("webhook-replay", "webhook-replay-failed", "webhook-test"),
 }
@@ -43,8 +50,14 @@ MAILED = {"password-reset", "second-factor-set-up"}
 AFTER_A_FAULT = {"exception-resolve", "dispute-close", "gap-resolve"}
 # A payout takes a business day that has ended; tests/settlement_portal makes them.
 AFTER_A_DAY = {"payout"}
+# They take a job; tests/browser/test_jobs.py looks at them.
+OF_A_JOB = {"day-close", "day-close-job", "file"}
 # It takes a phone that staff must agree to, or that is locked; tests/issuers_portal makes them.
 AFTER_A_PHONE = {"certificate-request-agree", "certificate-request-refuse", "device-unlock"}
+# It takes a customer who has something approved; tests/browser/test_atm.py looks at them.
+AT_A_MACHINE = {
+    *("atm-redemption", "preapproval", "preapproval-cancel", "suspense-resolve", "stock-file"),
+}
 # A phone is a world of its own; tests/browser/phone looks at each of its screens.
 DEMO_PHONE = {"demo-phone", "demo-phone-customer"}
 NO_LINK_LEADS_TO = (
@@ -55,7 +68,9 @@ NO_LINK_LEADS_TO = (
     | MAILED
     | AFTER_A_FAULT
     | AFTER_A_DAY
+    | OF_A_JOB
     | AFTER_A_PHONE
+    | AT_A_MACHINE
     | DEMO_PHONE
 )
 
@@ -87,7 +102,10 @@ def walk(
     with Window.opened(
         chromium, origin=portal.origin, storage_state=doors("merchant owner")
     ) as shop:
-        also["merchant owner"] = (paid(shop), charged(shop, scene.shop))
+        also["merchant owner"] = (
+            *(paid(shop), charged(shop, scene.shop)),
+            *(drafted(shop, scene.shop), taken(shop, scene)),
+        )
     done = Walk()
     for role in ROLES:
         with Window.opened(chromium, origin=portal.origin, storage_state=doors(role)) as window:
@@ -113,6 +131,26 @@ def charged(window: Window, merchant: str) -> str:
     page.locator("[name=amount]").fill("12500")
     page.get_by_role("button", name="Charge").click()
     page.locator(".qr-till").wait_for()
+    return urlsplit(page.url).path
+
+
+def drafted(window: Window, merchant: str) -> str:
+    """Draft a campaign, for the list may begin with one that is out; return where to edit it."""
+    page = window.go(f"/sponsor/{merchant}/campaigns/new")
+    type_campaign(page)
+    page.get_by_role("button", name="Save the draft").click()
+    page.get_by_role("button", name="Publish").wait_for()
+    return urlsplit(page.url).path + "/edit"
+
+
+def taken(window: Window, scene: Scene) -> str:
+    """Take a customer's code at the till, and return the page of the purchase that is quoted."""
+    plan = scene.handset.session.post("/wallet/plans", body={"selections": []}).json()
+    page = window.go(f"/merchant/{scene.shop}/till")
+    page.locator("[name=amount]").fill("12500")
+    page.locator("[name=code]").fill(plan["code"])
+    page.get_by_role("button", name="Use the code").click()
+    page.locator("#till-cash").wait_for()
     return urlsplit(page.url).path
 
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.journeys.portal import CHECKOUT, PAYDESK, bare_environment, last_object
+from tests.journeys.portal import CHECKOUT, PAYDESK, bare_environment, last_object, pattern
 
 SEED = os.environ.get("PAYDESK_CHAOS_SEED", "1")
 RUN_WITHIN_S = 600
@@ -15,7 +15,7 @@ def fault_run(*words, **variables):
     """Make a fault run as a person would; return its status and its report."""
     done = subprocess.run(
         [PAYDESK, "chaos", *words, "--json"],
-        env=bare_environment() | variables,
+        env=bare_environment() | pattern() | variables,
         cwd=CHECKOUT,
         capture_output=True,
         text=True,

@@ -1,5 +1,6 @@
 """``./paydesk relay`` as a process of its own, and a portal in miniature that pairs it."""
 
+import os
 import re
 import signal
 import subprocess
@@ -95,7 +96,15 @@ def launch(*words, folder):
     )
 
 
-def bill(*, order="A-12", amount=10_000, number=NUMBER, key=TILL_KEY, nonce=bytes(16), life_s=300):
+_nonce = [bytes(16)]
+
+
+def renew_bills():
+    """Let bills differ from those made before: the bytes of one that was cleared are void."""
+    _nonce[0] = os.urandom(16)
+
+
+def bill(*, order="A-12", amount=10_000, number=NUMBER, key=TILL_KEY, nonce=None, life_s=300):
     return Bill(
         merchant=MERCHANT,
         terminal=number,
@@ -103,7 +112,7 @@ def bill(*, order="A-12", amount=10_000, number=NUMBER, key=TILL_KEY, nonce=byte
         amount=amount,
         currency="KRW",
         order=order,
-        nonce=nonce,
+        nonce=nonce or _nonce[0],
         expires=int(time.time()) + life_s,
         relay=RELAY,
     ).sign(key=key)

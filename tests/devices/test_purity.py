@@ -9,6 +9,7 @@ IMPORT_ALL = """
 import sys
 import merchants.devices.portal, merchants.devices.tap, wallets.devices.portal, wallets.devices.tap
 import merchants.devices.till, merchants.devices.relay_process, wallets.devices.purchases
+import merchants.devices.cash_point, wallets.devices.preapprovals
 import config.wire.durable
 sys.exit(any(name.split(".")[0] == "django" for name in sys.modules))
 """

@@ -23,6 +23,7 @@ from tests.devices.relaying import (
     launch,
     problem_of,
     put,
+    renew_bills,
     start,
 )
 from tests.devices.serving import Gate, serving
@@ -77,6 +78,7 @@ def running(office, words, folder):
 @pytest.fixture
 def relay(running, office):
     office.down = office.revoked = False
+    renew_bills()
     yield running
     for held in get(running, "/bills").json()["bills"]:
         slot = held["slot"]

@@ -13,7 +13,7 @@ from merchants.services import equipment
 from merchants.wire import Bill
 from merchants.wire import tid as tids
 from settlement.services import payments
-from settlement.services.payments.approvals import Consent
+from settlement.services.payments.consents import Consent
 from settlement.services.payments.requests import Asked
 from tests.factories import settlement
 from tests.factories.merchants import enrolled

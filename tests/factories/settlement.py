@@ -80,10 +80,11 @@ class CardOnPhone:
         return OfflineRecord(**said | changes).sign(key=key or self.key)
 
 
-def card_on_phone(*, of=None, balance=1_000_000, at=ISSUED, **opening):
-    """Return a funded card with a certificate on a phone of its own."""
+def card_on_phone(*, of=None, balance=1_000_000, at=ISSUED, customer=None, **opening):
+    """Return a funded card with a certificate on a phone of its own, and of a customer's own unless
+    one is given."""
     of = of or programme(at=at)
-    phone, device_key = enrolled_phone(at=at)
+    phone, device_key = enrolled_phone(customer=customer, at=at)
     card = openings.issue_card(
         programme=of, holder=phone.owner, at=at, actor=SYSTEM, balance_minor=balance, **opening
     )
@@ -94,9 +95,9 @@ def card_on_phone(*, of=None, balance=1_000_000, at=ISSUED, **opening):
     )
 
 
-def renew(held, *, at):
-    """Give the phone a new certificate for its card; the counters go on."""
-    key = SigningKey.generate()
+def renew(held, *, at, key=None):
+    """Give the phone a new certificate for its card, of a new key or ``key``; counters go on."""
+    key = key or SigningKey.generate()
     credential = credentials.issue(card=held.card, device=held.phone, public_key=key.public, at=at)
     return CardOnPhone(
         card=held.card, credential=credential, key=key, phone=held.phone, atc=held.atc

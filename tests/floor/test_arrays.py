@@ -1,6 +1,7 @@
 """Small tools of the floor that postings lean on."""
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
@@ -42,6 +43,19 @@ def test_many_references_are_as_good_as_one_by_one():
         prefix, _, digits = reference.partition("-")
         assert (prefix, len(digits)) == ("PAY", 10)
         assert base32.decode(digits) < 2**50
+
+
+def test_the_collector_is_left_alone_until_the_last_thread_is_done():
+    with ThreadPoolExecutor(1) as beside:
+        with garbage.left_alone():
+            beside.submit(_leave_alone_for_a_moment).result()
+            assert not gc.isenabled(), "a thread that was done switched it on"
+        assert gc.isenabled()
+
+
+def _leave_alone_for_a_moment():
+    with garbage.left_alone():
+        pass
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -1,13 +1,16 @@
 """``python -m tests.fuzz TARGET [--runs N] [--seed S]``: one coverage-guided fuzz run (atheris).
 
 A target takes bytes and raises nothing but ``WireError``; whatever else it raises is a crash, and
-so is an input that takes more than 100 ms of CPU time three times in a row. The corpus starts from
-good objects of the target, which a mutator also bends value by value, so that inputs get past the
-form to the rules behind it. Standard output ends with one line of JSON.
+so is an input that takes more than 100 ms of CPU time three times in a row. A run that hangs says
+where, and ends. The corpus starts from good objects of the target, which a mutator also bends value
+by value, so that inputs get past the form to the rules behind it. Standard output ends with one
+line of JSON.
 """
 
 import argparse
+import faulthandler
 import json
+import resource
 import signal
 import sys
 import tempfile
@@ -27,6 +30,8 @@ with atheris.instrument_imports(
 SLOW_S = 0.1
 REPEATS = 3
 LENGTH_MAX = 16_384
+STARTS_WITHIN_S, RUNS_PER_S = 60, 500  # on a busy machine
+GROWS_MB = 512
 
 
 class TooSlow(Exception):
@@ -38,6 +43,7 @@ def main(words):
     options = _parser().parse_args(words)
     target = targets.TARGETS[options.target]
     counts = {"inputs": 0, "accepted": 0, "slowest_ms": 0.0}
+    faulthandler.dump_traceback_later(STARTS_WITHIN_S + options.runs // RUNS_PER_S, exit=True)
     with tempfile.TemporaryDirectory() as folder:
         for number, seed in enumerate(target.seeds()):
             (Path(folder) / f"seed-{number}").write_bytes(seed)
@@ -48,7 +54,7 @@ def main(words):
                 f"-atheris_runs={options.runs}",
                 f"-seed={options.seed}",
                 f"-max_len={LENGTH_MAX}",
-                "-rss_limit_mb=512",
+                f"-rss_limit_mb={_inherited_mb() + GROWS_MB}",
                 "-timeout=30",
                 "-verbosity=0",
                 f"-artifact_prefix={options.artifacts}/",
@@ -70,6 +76,11 @@ def _one(target, data, counts, runs):
         counts["peak_mb"] = _peak_kib() // 1024
         sys.stdout.write(json.dumps(counts) + "\n")
         sys.stdout.flush()
+
+
+def _inherited_mb():
+    """Return the peak this process is taken to have had: libFuzzer's begins with its parent's."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def _peak_kib():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from config import jobs
 from config.audit import SYSTEM
 from config.models import Job
 from issuers.models import Card
@@ -71,7 +72,7 @@ class TestAnImport:
         job = start(file_of(*[f"{card.reference},LOST" for card in cards]), noon)
         imports.run_chunk(job=job.reference, at=noon)
 
-        imports.cancel(job=job, at=noon, actor=SYSTEM)
+        jobs.cancel(job=job, at=noon, actor=SYSTEM)
 
         assert run(job, noon).state == "CANCELLED"
         assert Card.objects.filter(state="BLOCKED").count() == 1

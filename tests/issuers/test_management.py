@@ -107,3 +107,27 @@ def test_programmes_are_listed(noon):
             "kind": "DEBIT",
         }
     ]
+
+
+class TestIssuerAuthoriser:
+    @pytest.fixture
+    def issuer(self, card):
+        return card.issuer.reference
+
+    def test_names_where_an_issuer_is_asked_until_it_is_off(self, issuer, tmp_path):
+        (tmp_path / "token").write_text("token-of-the-issuer\n")
+        url = ["--url", "https://auth.example/", "--token-file", str(tmp_path / "token")]
+
+        told = answer("issuer_authoriser", "--issuer", issuer, *url)
+
+        assert told == {"issuer": issuer, "authoriser": "https://auth.example"}
+        off = answer("issuer_authoriser", "--issuer", issuer, "--off")
+        assert off == {"issuer": issuer, "authoriser": None}
+        assert Audit.objects.filter(action__startswith="issuer.authoriser").count() == 2
+
+    def test_refuses_what_is_none(self, issuer):
+        url = ["--url", "https://auth.example"]
+
+        assert refusal("issuer_authoriser", "--issuer", "ISS-0", "--off") == "not_found"
+        assert refusal("issuer_authoriser", "--issuer", issuer, "--off") == "no_authoriser"
+        assert refusal("issuer_authoriser", "--issuer", issuer, *url) == "authoriser_refused"

@@ -1,5 +1,7 @@
 """An issuer's house as its staff see it: pages read the clock, so the scene is built around now."""
 
+from copy import deepcopy
+
 import pytest
 from django.urls import reverse
 from django.utils import timezone
@@ -14,9 +16,14 @@ def now():
     return timezone.now()
 
 
+@pytest.fixture(scope="module")
+def scene_that_stands(module_rows):
+    return scenes.build(at=timezone.now())
+
+
 @pytest.fixture
-def scene(db, now):
-    return scenes.build(at=now)
+def scene(scene_that_stands, db):
+    return deepcopy(scene_that_stands)
 
 
 @pytest.fixture

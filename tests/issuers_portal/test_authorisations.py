@@ -6,6 +6,8 @@ import pytest
 from django.utils import timezone
 
 from issuers.models import Authorisation
+from issuers.services import authorisers
+from tests.factories.merchants import SYSTEM
 from tests.factories.requests import Payer, terminal
 from tests.factories.settlement import CardOnPhone, card_on_phone
 from tests.issuers_portal.test_query_counts import count
@@ -122,3 +124,13 @@ def test_it_takes_a_fixed_number_of_queries(decide, risk, at):
         decide(1, reason="velocity")
 
     assert count(risk, url) == before <= 12
+
+
+def test_an_issuers_own_system_is_named(scene, risk, at):
+    told = {"token": "t" * 16, "at": timezone.now(), "actor": SYSTEM}
+    authorisers.use(issuer=scene.issuer, url="https://auth.example:8443/v1", **told)
+
+    page = risk.get(at("authorisation-list")).text
+
+    assert "decided on at auth.example:8443" in page
+    assert "t" * 16 not in page

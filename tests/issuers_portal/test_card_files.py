@@ -1,6 +1,5 @@
 """Files of many cards: handed in, worked off, stopped; off the list only with a second person."""
 
-import threading
 import time
 
 import pytest
@@ -207,29 +206,6 @@ class TestTakingOffTheList:
         url = f"/issuer/{other.issuer.reference}/unblock-requests/{asked.reference}"
         assert approver.get(url).status_code == 404
         assert approver.post(f"{url}/agree").status_code == 404
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_agreeing_at_once_make_one_job(scene, desk, at, now):
-    for number in range(3):
-        scene.block(number, at=now)
-    hand_in(desk(Role.ISSUER_RISK), at, "unblock", "card", *[c.reference for c in scene.cards])
-    asked = UnblockRequest.objects.get()
-    browsers = [desk(Role.ISSUER_APPROVER), desk(Role.ISSUER_APPROVER)]
-    started = threading.Barrier(2)
-
-    def press(browser):
-        started.wait()
-        agree(browser, at, asked)
-        connection.close()
-
-    threads = [threading.Thread(target=press, args=[browser]) for browser in browsers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert Job.objects.filter(kind=unblocking.KIND).count() == 1
 
 
 def test_the_page_of_files_costs_the_same_for_any_number(scene, risk, at, now):

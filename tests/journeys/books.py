@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -45,6 +46,17 @@ SELECT r.tid, p.state, COALESCE(p.approval_code, '') AS approval_code
  WHERE r.tid = ANY(%s)
 """
 _OVER = "UPDATE settlement_paymentrequest SET expires_at = now() WHERE tid = %s"
+_PLAN_OVER = """
+UPDATE benefits_plan SET {} = now() + %s::interval WHERE reference = %s RETURNING {}
+"""
+_OWED = """
+SELECT COALESCE(sum(CASE WHEN t.debit_id = a.id THEN t.amount_minor ELSE -t.amount_minor END), 0)
+       ::bigint AS minor
+  FROM settlement_ledgeraccount a
+  JOIN settlement_transfer t ON a.id IN (t.debit_id, t.credit_id)
+ WHERE a.kind = 'SPONSOR' AND a.owner = %s
+"""
+_BRAND = "SELECT reference FROM benefits_sponsor WHERE kind = 'BRAND' AND name = %s"
 _ALERTS = "SELECT * FROM config_alert WHERE subject = %s ORDER BY id"
 _ACCOUNT = """
 SELECT a.reference FROM issuers_account a JOIN issuers_card c ON c.account_id = a.id
@@ -106,6 +118,32 @@ class Books:
         with self._connection.transaction():
             self._connection.execute("SET LOCAL session_replication_role = replica")
             self._connection.execute(_OVER, [tid])
+
+    def let_plan_end(self, *, plan: str, column: str, in_s: float) -> datetime:
+        """Let a number of a plan be over so soon, ``expires_at`` or ``psn_expires_at``; return
+        when. No program may change it otherwise."""
+        name = Identifier(column)
+        with self._connection.transaction():
+            self._connection.execute("SET LOCAL session_replication_role = replica")
+            moved = self._connection.execute(
+                SQL(_PLAN_OVER).format(name, name), [f"{in_s} seconds", plan]
+            )
+            row = moved.fetchone()
+        assert row is not None
+        moment: datetime = row[column]
+        return moment
+
+    def owed_by(self, *, sponsor: str) -> int:
+        """Return what the ledger says that a sponsor owes, minor units."""
+        row = self._connection.execute(_OWED, [sponsor]).fetchone()
+        assert row is not None
+        return int(row["minor"])
+
+    def brand(self, *, name: str) -> str:
+        """Return the reference of a brand."""
+        row = self._connection.execute(_BRAND, [name]).fetchone()
+        assert row is not None
+        return str(row["reference"])
 
     def alerts(self, *, subject: str) -> list[dict[str, Any]]:
         """Return the alerts about something, the oldest first."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from merchants.devices.till import Till
+from tests.factories import remote
 from tests.journeys import checkout
 from tests.journeys.checkout import RelayStand, Stand
 from tests.journeys.counter import Counter
@@ -138,3 +139,25 @@ def phones(street: Street, customer: str, purse: dict[str, Any]) -> list[Handset
     for phone in both:
         phone.take(purse["card"])
     return both
+
+
+@pytest.fixture(scope="module")
+def own_system(
+    portal: Portal, purse: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[remote.Authority]:
+    """The purse's issuer's own system; the portal asks it while the module runs."""
+    folder, named = tmp_path_factory.mktemp("authority"), ("--issuer", purse["issuer"])
+    running = remote.start(folder)
+    where = ("--url", running.url, "--token-file", str(folder / "token"))
+    portal.manage("issuer_authoriser", *named, *where)
+    yield running
+    portal.manage("issuer_authoriser", *named, "--off")
+    running.process.kill()
+    running.process.wait()
+
+
+@pytest.fixture
+def authority(own_system: remote.Authority) -> remote.Authority:
+    """The same, well again."""
+    own_system.behave(**remote.WELL)
+    return own_system

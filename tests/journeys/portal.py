@@ -13,7 +13,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,9 @@ import httpx
 import pytest
 
 from config.stack.environment import ECHO_OFFSET
+from config.stack.postgres import PATTERN
 from config.stack.program import birth
+from tests.journeys.clerk import Clerk
 from tests.journeys.waiting import eventually
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -34,6 +36,7 @@ PARTS = {
     "worker": "-m celery -A config worker",
     "sequencer": "manage.py run_sequencer",
     "rns": "manage.py run_rns",
+    "authorisations": "manage.py run_authorisations",
     "web": "-m granian",
     "sockets": "-m uvicorn",
 }
@@ -47,6 +50,7 @@ class Portal:
     process: subprocess.Popen[str]
     port: int
     data: Path
+    clerk: Clerk
     said: list[str] = field(default_factory=list)
 
     @property
@@ -59,14 +63,14 @@ class Portal:
         return {found[1]: found[2] for line in self.said if (found := LINK.match(line))}
 
     def manage(self, *words: str) -> dict[str, Any]:
-        """Run a command as a person would and return its JSON; a refusal fails the test."""
-        done = self.run("manage", *words, "--json")
+        """Run a command and return its JSON; a refusal fails the test."""
+        done = self.clerk.run(*words, "--json")
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return last_object(done.stdout)
 
     def refused(self, *words: str) -> str:
         """Run a command that has to be refused, and return the code of the refusal."""
-        done = self.run("manage", *words, "--json")
+        done = self.clerk.run(*words, "--json")
         assert done.returncode != 0, done.stdout
         return str(last_object(done.stdout)["error"]["code"])
 
@@ -137,13 +141,17 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
 
 
 @contextmanager
-def running(data: Path) -> Iterator[Portal]:
-    """Start a portal on ``data``, stop it by SIGINT, and check that nothing stays behind."""
-    started = _start(data)
+def running(data: Path, *, migrated: bool = False) -> Iterator[Portal]:
+    """Start a portal on ``data``, stop it by SIGINT, and check that nothing stays behind.
+
+    :param migrated: begin with a copy of this run's cluster, which has the schema.
+    """
+    started = _start(data, pattern() if migrated else {})
     try:
         _await_service(started)
         yield started
     finally:
+        started.clerk.close()
         below = started.children()
         _stop(started)
     assert started.process.returncode == 0, started.logs()
@@ -153,11 +161,11 @@ def running(data: Path) -> Iterator[Portal]:
     shutil.rmtree(data, ignore_errors=True)
 
 
-def _start(data: Path) -> Portal:
+def _start(data: Path, beginning: Mapping[str, str]) -> Portal:
     port = free_port()
     process = subprocess.Popen(
         [PAYDESK, "up", "--no-simulate", "--port", str(port), "--data-dir", str(data)],
-        env=bare_environment(),
+        env=bare_environment() | beginning,
         cwd=data.parent,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -165,7 +173,10 @@ def _start(data: Path) -> Portal:
         text=True,
         preexec_fn=birth(parting_signal=signal.SIGINT),  # noqa: PLW1509  it must end with us
     )
-    started = Portal(process=process, port=port, data=data)
+    clerk = Clerk(
+        start=(PAYDESK, "--data-dir", str(data)), environment=bare_environment(), cwd=data.parent
+    )
+    started = Portal(process=process, port=port, data=data, clerk=clerk)
     threading.Thread(target=_listen, args=(started,), daemon=True).start()
     return started
 
@@ -199,6 +210,14 @@ def bare_environment() -> dict[str, str]:
     """Return what a fresh terminal has: no server, no setting and no Python path of this run."""
     ours = ("PAYDESK_", "DJANGO_", "PYTHON", "PYTEST_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+
+def pattern() -> dict[str, str]:
+    """Return the variable that lets a new portal begin with this run's schema, where there is one.
+
+    The journeys' own portal does without, for it begins as a newcomer's does.
+    """
+    return {PATTERN: os.environ[PATTERN]} if PATTERN in os.environ else {}
 
 
 def free_port() -> int:

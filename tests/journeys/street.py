@@ -72,6 +72,7 @@ class Handset:
     device: str
     customer: str
     secret: bytes  # what its PIN codes are made with
+    app_serial: str
 
     def take(self, card: str) -> bytes:
         """Put a card of the customer on this phone and return its token."""
@@ -124,12 +125,13 @@ class Street:
     def handset(self, customer: str, *, pin: str = PIN) -> Handset:
         """Enrol a phone of the customer, without any card on it yet."""
         key, secret = SigningKey.generate(), os.urandom(32)
+        app_serial = b64.encode(os.urandom(9))
         pins = PinCodes(device_secret=secret, save=lambda _state: None)
         told = self.enrol(
             "PHONE",
             owner=("--customer", customer),
             key=key,
-            app_serial=b64.encode(os.urandom(9)),
+            app_serial=app_serial,
             psn_key=pins.psn_key(pin=pin),
         )
         phone = Phone(device_key=key, trusted=_trusted(told), save=self.disk(told["device"]))
@@ -143,6 +145,7 @@ class Street:
             device=told["device"],
             customer=customer,
             secret=secret,
+            app_serial=app_serial,
         )
 
     def over(self, handset: Handset, http: httpx.Client) -> Handset:

@@ -33,6 +33,12 @@ def answer(capsys, *words):
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.fixture(autouse=True)
+def own_keys(settings, tmp_path):
+    """Keys of this test alone: those of all tests before it would be backed up too."""
+    settings.DATA_DIR = tmp_path / "here"
+
+
 @pytest.fixture
 def elsewhere(settings, tmp_path):
     """A way to be in another installation: a fresh database of the server, a fresh data folder."""

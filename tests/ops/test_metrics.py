@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from config import events, health
 from settlement.services import batches
+from tests.factories import requests
 from tests.factories import settlement as factory
 from tests.journeys.portal import CHECKOUT
 
@@ -46,6 +47,19 @@ class TestGauges:
         assert 7 <= figures["paydesk_heartbeat_age_seconds", "worker"] < 17
         assert figures["paydesk_blacklist_readers", card.card.issuer.reference] == 1
 
+    def test_requests_to_pay_are_told_by_state_until_they_end(self, client):
+        now, terminal, payer = timezone.now(), requests.terminal(), requests.payer()
+        payer.claims(terminal.asks(at=now - timedelta(seconds=100)), at=now)
+        terminal.asks(at=now)
+        payer.pays(terminal.asks(at=now - timedelta(seconds=200)), at=now)
+
+        figures = told(client)
+
+        states = ("REQUESTED", "CLAIMED", "APPROVING")
+        assert [figures["paydesk_requests_open", state] for state in states] == [1, 1, 0]
+        assert 100 <= figures["paydesk_request_oldest_open_seconds",] < 110
+        assert figures["paydesk_day_changes_waiting",] == 1
+
     def test_payments_are_those_of_the_business_day(self, client, noon, time_machine):
         time_machine.move_to(noon, tick=False)
         till, card = factory.till(now=noon), factory.card_on_phone()
@@ -71,7 +85,7 @@ class TestGauges:
             till.upload(card.sale(till, amount))
         batches.post_waiting(limit=20, at=noon)
 
-        with django_assert_max_num_queries(16):
+        with django_assert_max_num_queries(21):
             told(client)
 
 

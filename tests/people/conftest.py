@@ -3,7 +3,7 @@
 import pytest
 
 from config.roles import KIND_OF
-from tests.factories import issuers
+from tests.factories import benefits, issuers
 from tests.factories.merchants import MerchantFactory
 
 
@@ -32,7 +32,11 @@ def merchant(db):
 @pytest.fixture
 def tenant_of(issuer, merchant):
     """Return the reference a role's membership has."""
-    references = {"ISSUER": issuer.reference, "MERCHANT": merchant.reference, "SPONSOR": "SPO-1"}
+    references = {
+        "ISSUER": issuer.reference,
+        "MERCHANT": merchant.reference,
+        "SPONSOR": benefits.sponsor().reference,
+    }
     return lambda role: references.get(KIND_OF[role], "")
 
 

@@ -41,6 +41,11 @@ PAGES = {
     "staff-end": (Right.INVITE_STAFF, 405),
     "staff-reset-factor": (Right.INVITE_STAFF, 405),
     "invitation-withdraw": (Right.INVITE_STAFF, 405),
+    "file-list": PERSON,
+    "file": 404,  # nobody's
+    "file-state": 404,
+    "file-content": 404,
+    "file-cancel": 405,
     "audit": Right.SEE_AUDIT,
     "mailbox": 404,  # not the demo
     "mail": 404,

@@ -31,23 +31,36 @@ def test_counts_of_each_process_are_metrics(client, terminal):
     assert figures["paydesk_rns_tids", name] == 1
 
 
-def test_results_on_their_way_are_a_gauge(client, noon):
+def result(*, tid="T000C1S0000700009WHN32C", at, **told):
+    """Write down the result of a T-ID as it fares."""
     ResultNotification.objects.create(
-        tid="T000C1S0000700009WHN32C",
+        tid=tid,
         number=12345,
         address="192.0.2.1",
         port=9,
         registered_ms=1,
-        registered_at=noon,
-        state="SENT",
+        registered_at=at,
         message=1,
         nonce=b"12345678",
         told="APPROVED",
-        told_at=noon,
-        next_at=noon,
+        told_at=at,
+        **told,
     )
 
+
+def test_results_on_their_way_are_a_gauge(client, noon):
+    result(at=noon, state="SENT", next_at=noon)
+
     assert told(client)["paydesk_rns_waiting", "SENT"] == 1
+
+
+def test_approvals_never_acknowledged_are_a_gauge_for_a_day(client):
+    now = timezone.now()
+    result(tid="T-NEW", at=now - timedelta(hours=23), state="UNDELIVERED")
+    result(tid="T-OLD", at=now - timedelta(hours=25), state="UNDELIVERED")
+    result(tid="T-HEARD", at=now, state="DELIVERED", acked_at=now)
+
+    assert told(client)["paydesk_rns_undelivered",] == 1
 
 
 def test_a_process_that_was_is_forgotten_after_an_hour(terminal):

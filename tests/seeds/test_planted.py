@@ -1,9 +1,29 @@
 """Negative controls of the checker: each corruption, planted by hand, is found by its name."""
 
 import json
+from typing import NamedTuple
+
+import pytest
 
 SALE = "SELECT id FROM settlement_transfer WHERE code = 'OFFLINE_SALE' ORDER BY id LIMIT 1"
-PAYMENT = "SELECT id FROM settlement_payment WHERE state = 'APPROVED' ORDER BY id LIMIT 1"
+PAYMENT = (
+    "SELECT id FROM settlement_payment"
+    " WHERE state = 'APPROVED' AND channel = 'OFFLINE' ORDER BY id LIMIT 1"
+)
+OFFLINE_ONES = "SELECT reference FROM settlement_payment WHERE channel = 'OFFLINE'"
+OFFLINE = f"{OFFLINE_ONES} ORDER BY id LIMIT 1"
+BY_TID = """
+SELECT r.payment_id FROM settlement_paymentrequest r
+  JOIN settlement_payment p ON p.id = r.payment_id
+ WHERE p.state = %s AND p.refunded_minor = 0
+   AND NOT EXISTS (SELECT FROM benefits_redemption d WHERE d.document = p.reference)
+ ORDER BY p.id LIMIT 1
+"""
+LINE = """
+SELECT l.id FROM benefits_lock l JOIN benefits_holding h ON h.id = l.holding_id
+ WHERE l.state = 'COMMITTED' AND l.restored_minor < l.amount_minor AND h.kind = %s
+ ORDER BY l.id LIMIT 1
+"""
 
 
 def test_a_clean_run_has_none(scene):
@@ -68,7 +88,7 @@ def test_planted_reader_that_went_back(scene):
 
 
 def test_planted_event_removed(scene):
-    payment = scene.one("SELECT reference FROM settlement_payment ORDER BY id LIMIT 1")
+    payment = scene.one(OFFLINE)
     scene.do("DELETE FROM config_event WHERE subject = %s AND type = 'payment.approved'", payment)
     invariants, rows = scene.found()
     assert invariants == {"I4"}
@@ -76,8 +96,8 @@ def test_planted_event_removed(scene):
 
 
 def test_planted_event_doubled(scene):
-    payment = scene.one("SELECT reference FROM settlement_payment ORDER BY id LIMIT 1")
-    event = scene.one("SELECT id FROM config_event WHERE subject = %s", payment)
+    payment = scene.one(OFFLINE)
+    event = scene.one("SELECT id FROM config_event WHERE subject = %s ORDER BY id", payment)
     head = scene.one("SELECT max(seq) FROM config_event")
     scene.double("config_event", event, seq=head + 1)
     invariants, rows = scene.found()
@@ -86,7 +106,7 @@ def test_planted_event_doubled(scene):
 
 
 def test_planted_final_state_left(scene):
-    payment = scene.one("SELECT reference FROM settlement_payment WHERE state = 'REVERSED'")
+    payment = scene.one(f"{OFFLINE_ONES} AND state = 'REVERSED'")
     scene.do("UPDATE settlement_payment SET state = 'APPROVED' WHERE reference = %s", payment)
     assert scene.found() == ({"I5"}, {payment})
 
@@ -116,3 +136,166 @@ def test_planted_record_the_portal_never_saw(scene):
     lost = approved | {"digest": "0" * 64, "atc": 9_999, "tap": 9_999, "online": False}
     log.open("a").write(json.dumps(lost | {"result": "approved"}) + "\n")
     assert scene.found() == ({"I2"}, {"0" * 64})
+
+
+class TestSalesAtTills:
+    """By T-ID and at the relay: the ledger's side. Screens are the journeys' of tills."""
+
+    @pytest.fixture
+    def paid(self, scene):
+        return sold(scene, "APPROVED")
+
+    def test_planted_approval_without_ledger(self, scene, paid):
+        take_out(scene, paid, "ONLINE_SALE")
+        invariants, rows = scene.found()
+        assert invariants == {"I2", "I8"}
+        assert paid.tid in rows
+
+    def test_planted_reversal_that_left_the_money_there(self, scene, paid):
+        scene.do("UPDATE settlement_payment SET state = 'REVERSED' WHERE id = %s", paid.payment)
+        assert scene.found() == ({"I2", "I4"}, {paid.tid, paid.reference})
+
+    def test_planted_refund_above_what_was_paid(self, scene, paid):
+        scene.do(
+            "INSERT INTO settlement_refund (reference, payment_id, amount_minor, currency, reason,"
+            " refunded_by, business_date, refunded_at)"
+            " SELECT 'RFD-PLANTED', id, amount_minor + 1, currency, '', 'nobody', business_date,"
+            " approved_at FROM settlement_payment WHERE id = %s",
+            paid.payment,
+        )
+        assert scene.found() == ({"I2", "I4"}, {paid.tid, paid.reference})
+
+    def test_planted_refund_that_the_ledger_does_not_know(self, scene):
+        payment = scene.one(
+            "SELECT f.payment_id FROM settlement_refund f"
+            " JOIN settlement_payment p ON p.id = f.payment_id WHERE NOT EXISTS"
+            " (SELECT FROM benefits_redemption d WHERE d.document = p.reference) LIMIT 1"
+        )
+        refunded = named(scene, payment)
+        take_out(scene, refunded, "REFUND")
+        invariants, rows = scene.found()
+        assert invariants == {"I2", "I8"}
+        assert refunded.tid in rows
+
+    def test_planted_sale_under_another_code(self, scene, paid):
+        scene.do(
+            "UPDATE settlement_transfer SET code = 'OFFLINE_SALE' WHERE payment_id = %s",
+            paid.payment,
+        )
+        assert scene.found() == ({"I2"}, {paid.tid})
+
+    def test_planted_channel(self, scene, paid):
+        other = {"TID": "RELAY", "RELAY": "TID"}[paid.channel]
+        scene.do("UPDATE settlement_payment SET channel = %s WHERE id = %s", other, paid.payment)
+        assert scene.found() == ({"I2"}, {paid.tid})
+
+    def test_planted_final_state_left(self, scene):
+        ended = sold(scene, "CANCELLED")
+        scene.do("UPDATE settlement_payment SET state = 'EXPIRED' WHERE id = %s", ended.payment)
+        assert scene.found() == ({"4.05", "I5"}, {ended.tid, ended.reference})
+
+    def test_planted_event_removed(self, scene, paid):
+        scene.do(
+            "DELETE FROM config_event WHERE subject = %s AND type = 'payment.requested'",
+            paid.reference,
+        )
+        invariants, rows = scene.found()
+        assert invariants == {"I4"}
+        assert paid.reference in rows
+
+
+class TestBenefits:
+    def test_planted_line_that_takes_one_won_more(self, scene):
+        line = scene.one(LINE, "POINTS")
+        scene.do("UPDATE benefits_lock SET amount_minor = amount_minor + 1 WHERE id = %s", line)
+        assert scene.found()[0] == {"2.01"}
+
+    def test_planted_use_that_no_line_took(self, scene):
+        holding = scene.one(
+            "SELECT id FROM benefits_holding WHERE uses > used AND kind <> 'GRADE' ORDER BY id"
+        )
+        scene.do("UPDATE benefits_holding SET used = used + 1 WHERE id = %s", holding)
+        assert scene.found() == ({"2.08"}, {named_holding(scene, holding)})
+
+    def test_planted_points_without_a_lot(self, scene):
+        holding = scene.one("SELECT id FROM benefits_holding WHERE kind = 'POINTS' ORDER BY id")
+        scene.do(
+            "UPDATE benefits_holding SET balance_minor = balance_minor + 1 WHERE id = %s", holding
+        )
+        assert scene.found() == ({"2.08"}, {named_holding(scene, holding)})
+
+    def test_planted_gift_card_with_more_on_it_than_the_ledger_has(self, scene):
+        holding = scene.one(
+            "SELECT h.id FROM benefits_holding h JOIN settlement_ledgeraccount a"
+            " ON a.owner = h.reference WHERE a.kind = 'GIFT_CARD' ORDER BY h.id"
+        )
+        scene.do(
+            "UPDATE benefits_holding SET balance_minor = balance_minor + 1 WHERE id = %s", holding
+        )
+        assert scene.found() == ({"2.08"}, {named_holding(scene, holding)})
+
+    def test_planted_budget_of_which_more_is_taken_than_lines_took(self, scene):
+        slot = scene.one(
+            "SELECT s.id FROM benefits_budgetslot s JOIN benefits_definition d"
+            " ON d.id = s.definition_id WHERE d.kind = 'COUPON_PERCENT' ORDER BY s.id"
+        )
+        scene.do("UPDATE benefits_budgetslot SET taken_minor = taken_minor + 1 WHERE id = %s", slot)
+        assert scene.found()[0] == {"2.08"}
+
+    def test_planted_sponsor_who_pays_for_nothing(self, scene):
+        scene.do(
+            "UPDATE benefits_lock SET restored_minor = restored_minor + 1 WHERE id = %s",
+            scene.one(LINE, "COUPON_PERCENT"),
+        )
+        assert scene.found()[0] == {"2.13"}
+
+    def test_planted_number_that_is_held_for_nothing(self, scene):
+        plan = scene.one("SELECT id FROM benefits_plan WHERE state = 'CONSUMED' ORDER BY id")
+        scene.do("UPDATE benefits_plan SET state = 'LOCKED', ended_at = NULL WHERE id = %s", plan)
+        assert scene.found()[0] == {"6.05"}
+
+    def test_planted_checkout_that_ended_otherwise_than_its_till_was_told(self, scene):
+        checkout = scene.one(
+            "SELECT reference FROM settlement_checkout WHERE state = 'ABANDONED' ORDER BY id"
+        )
+        scene.do("UPDATE settlement_checkout SET state = 'EXPIRED' WHERE reference = %s", checkout)
+        assert scene.found() == ({"2.15"}, {checkout})
+
+
+def named_holding(scene, holding):
+    """Return how the checker names a holding."""
+    return f"holding {scene.one('SELECT reference FROM benefits_holding WHERE id = %s', holding)}"
+
+
+class Sold(NamedTuple):
+    """A payment by T-ID: its row, and what the checker may name it by."""
+
+    payment: int
+    tid: str
+    reference: str
+    channel: str
+
+
+def sold(scene, state):
+    """Return the first payment by T-ID in that state of which nothing was given back."""
+    return named(scene, scene.one(BY_TID, state))
+
+
+def named(scene, payment):
+    row = scene.sql.execute(
+        "SELECT p.id, r.tid, p.reference, p.channel FROM settlement_payment p"
+        " JOIN settlement_paymentrequest r ON r.payment_id = p.id WHERE p.id = %s",
+        [payment],
+    )
+    return Sold(*row.fetchone())
+
+
+def take_out(scene, payment, code):
+    """Take a payment's transfer of that code out of the ledger, and all it was posted with."""
+    posting = scene.one(
+        "SELECT posting_id FROM settlement_transfer WHERE payment_id = %s AND code = %s",
+        payment.payment,
+        code,
+    )
+    scene.do("DELETE FROM settlement_transfer WHERE posting_id = %s", posting)
+    scene.do("DELETE FROM settlement_posting WHERE id = %s", posting)

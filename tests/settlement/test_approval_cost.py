@@ -1,28 +1,12 @@
 """What an approval costs the database: how often it waits for it, and how many statements (B1)."""
 
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
-from django.db import connection
 
+from config import pipeline
 from tests.factories import requests as made
-from tests.settlement.turns import counted
+from tests.settlement.turns import one_by_one, turns_of
 
 ROUND_TRIPS = 4
-
-
-def in_a_thread(act):
-    """Run ``act`` over a connection of its own."""
-
-    def run():
-        try:
-            return act()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(run).result()
 
 
 @pytest.fixture
@@ -31,21 +15,6 @@ def claimed(transactional_db, noon):
     payer.pays(terminal.asks(100, at=noon), at=noon)  # makes the shop's ledger account
     request = payer.claims(terminal.asks(10_000, at=noon), at=noon)
     return payer, request
-
-
-def turns_of(act):
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        counted(connection, folder=folder) as turns,
-    ):
-
-        def run():
-            connection.ensure_connection()
-            before = turns.count
-            answer = act()
-            return answer, turns.count - before
-
-        return in_a_thread(run)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -61,12 +30,7 @@ def test_an_approval_waits_at_most_four_times(claimed, noon):
 
 @pytest.mark.django_db(transaction=True)
 def test_negative_control_statement_by_statement_it_waits_more(claimed, noon, monkeypatch):
-    from config import pipeline
-
-    together = pipeline.run
-    monkeypatch.setattr(
-        pipeline, "run", lambda *statements: [together(each)[0] for each in statements]
-    )
+    monkeypatch.setattr(pipeline, "run", one_by_one)
     payer, request = claimed
 
     word, turns = turns_of(lambda: payer.approves(request, at=noon))

@@ -71,7 +71,8 @@ def taken(record=RECORD, **changes):
 
 def of(history=None, *, facts=None, **said):
     record = replace(RECORD, **said)
-    return judge(taken(record, **(facts or {})), history or History())
+    verdict, _genuine = judge(taken(record, **(facts or {})), history or History())
+    return verdict
 
 
 def reason(*args, **kwargs):
@@ -157,7 +158,8 @@ def test_a_certificate_of_another_card_is_unknown():
 
 
 def test_what_cannot_be_read_has_no_signature():
-    assert judge(taken(None), History()).reason == "record_signature"
+    verdict, genuine = judge(taken(None), History())
+    assert (verdict.reason, genuine) == ("record_signature", None)
 
 
 def test_the_same_payload_names_the_payment_it_made():

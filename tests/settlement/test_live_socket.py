@@ -1,6 +1,8 @@
 """The merchant's socket: every event once, in order, and nobody who may not watch (protocol §8)."""
 
 import asyncio
+import threading
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -11,7 +13,7 @@ from channels.testing import WebsocketCommunicator
 from django.db import connection
 from django.utils import timezone
 
-from config import events, sequencer
+from config import events, following, sequencer
 from config.audit import SYSTEM
 from config.models import Membership, SignInSession
 from config.roles import Role
@@ -36,8 +38,9 @@ def quick(settings, monkeypatch):
 
 @pytest.fixture(autouse=True)
 async def connections_closed():
-    """Close the connection of the thread in which the handlers ask the database."""
+    """Close the loop's connection, and that of the thread in which handlers ask the database."""
     yield
+    await following.stop()
     await in_database(lambda: connection.close())()  # noqa: PLW0108  (looked up in that thread)
 
 
@@ -129,12 +132,75 @@ async def test_hints_in_a_rush_send_nothing_twice(till, card, token):
     socket = by_key(token)
     await socket.connect()
     await in_database(pay)(till, card, 3)
-    group, hint = sequencer.group_of(scope=till.device.owner), {"type": "events.available"}
+    group = sequencer.group_of(scope=till.device.owner)
+    hint = {"type": "events.available", "seq": 4}
 
     await asyncio.gather(*[get_channel_layer().group_send(group, hint) for _ in range(20)])
 
     assert [frame["seq"] for frame in await frames(socket, 4)] == [1, 2, 3, 4]
     assert (await socket.receive_json_from(timeout=5))["type"] == "heartbeat"
+    await socket.disconnect()
+
+
+def end_reading():
+    """End what the sockets read over, as a restart of the database does; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = %s",
+            [following.NAME],
+        )
+        return len(cursor.fetchall())
+
+
+async def test_a_restart_of_the_database_loses_no_frame(till, card, token):
+    socket = by_key(token)
+    await socket.connect()
+    await hinted(till, card, 1)
+    assert [frame["seq"] for frame in await frames(socket, 2)] == [1, 2]
+
+    assert await in_database(end_reading)() == 1
+    await hinted(till, card, 1)
+
+    assert [frame["seq"] for frame in await frames(socket, 2)] == [3, 4]
+    await socket.disconnect()
+
+
+@asynccontextmanager
+async def thread_held():
+    """Keep the thread busy in which all sockets' handlers ask Django's connections."""
+    held = threading.Event()
+    holding = asyncio.ensure_future(in_database(held.wait)(20))
+    try:
+        yield
+    finally:
+        held.set()
+        await holding
+
+
+async def test_a_frame_waits_for_no_thread(till, card, token, monkeypatch):
+    monkeypatch.setattr(consumers, "HEARTBEAT_S", 20)
+    socket = by_key(token)
+    await socket.connect()
+    heads = await in_database(pay)(till, card, 1)
+
+    async with thread_held():
+        await sequencer.hint(heads)
+        assert [frame["seq"] for frame in await frames(socket, 2)] == [1, 2]
+    await socket.disconnect()
+
+
+async def test_control_by_the_frameworks_way_it_waits(till, card, token, monkeypatch):
+    monkeypatch.setattr(consumers, "HEARTBEAT_S", 20)
+    monkeypatch.delattr(consumers.MerchantPayments, "dispatch")
+    socket = by_key(token)
+    await socket.connect()
+    heads = await in_database(pay)(till, card, 1)
+
+    async with thread_held():
+        await sequencer.hint(heads)
+        assert await socket.receive_nothing(timeout=0.5)
+    assert [frame["seq"] for frame in await frames(socket, 2)] == [1, 2]
     await socket.disconnect()
 
 

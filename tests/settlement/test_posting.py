@@ -231,6 +231,21 @@ def test_a_phone_whose_counter_ran_backwards_is_flagged(till, card, noon):
     assert list(kinds) == ["atc_gap", "atc_rollback"]
 
 
+def test_a_counter_that_ran_backwards_since_a_renewal_is_flagged(till, noon):
+    card = factory.card_on_phone(balance=30_000_000)
+    till.upload(card.sale(till))
+    post(noon)
+    renewed = factory.renew(card, at=noon - timedelta(hours=3), key=card.key)
+    till.upload(renewed.sale(till, atc=9, at=noon - timedelta(hours=2)))
+    post(noon)
+    till.upload(renewed.sale(till, atc=4))
+
+    post(noon)
+
+    assert till.result() == [("POSTED", "")]
+    assert ExceptionItem.objects.filter(kind="atc_rollback").count() == 1
+
+
 def test_a_renewed_certificate_goes_on_counting(till, noon):
     card = factory.card_on_phone(balance=30_000_000)
     till.upload(card.sale(till), card.sale(till))

@@ -26,8 +26,8 @@ def terminal():
 
 
 @pytest.fixture
-def payer():
-    return made.payer()
+def payer(payers):
+    return payers()
 
 
 @pytest.fixture
@@ -204,8 +204,8 @@ class TestApproving:
 
         assert PaymentRequest.objects.get().claim_expires_at == noon + 89 * SECOND
 
-    def test_too_little_money_is_a_decline_that_ends_it(self, terminal, noon):
-        poor = made.payer(balance=9_999)
+    def test_too_little_money_is_a_decline_that_ends_it(self, terminal, payers, noon):
+        poor = payers(balance=9_999)
         request = terminal.asks(10_000, at=noon)
 
         word = poor.pays(request, at=noon)

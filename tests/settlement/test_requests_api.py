@@ -9,7 +9,8 @@ from config.models import Alert
 from config.wire import b64
 from config.wire.client import PortalRefused
 from merchants.services import api_keys, relays
-from settlement.models import Payment
+from settlement.models import Payment, Refund
+from settlement.services import payments
 from tests.clients import http, session_of
 from tests.factories import requests as made
 from tests.factories.merchants import SYSTEM, enrolled
@@ -129,9 +130,55 @@ def test_a_merchants_server_refunds_by_either_name(terminal, payer):
 
     for name in (f"merchant/payments/{request.reference}", f"terminal/payments/{request.tid}"):
         answer = http().post(
-            f"http://127.0.0.1:8000/api/v1/{name}/refunds", json={"amount": 1}, headers=headers
+            f"http://127.0.0.1:8000/api/v1/{name}/refunds",
+            json={"amount": 1},
+            headers=headers | {"Idempotency-Key": name},
         )
         assert answer.status_code == 201, answer.text
+
+
+def test_a_merchants_server_refunds_nothing_without_an_idempotency_key(terminal, payer):
+    now = timezone.now()
+    request = terminal.asks(10_000, at=now)
+    payer.pays(request, at=now)
+    key = api_keys.make(merchant=terminal.place.merchant, name="Shop", actor=SYSTEM, at=now)
+
+    answer = http().post(
+        f"http://127.0.0.1:8000/api/v1/merchant/payments/{request.reference}/refunds",
+        json={"amount": 1},
+        headers={"Authorization": f"Bearer {key}"},
+    )
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "required")
+    assert not Refund.objects.exists()
+
+
+def test_a_merchants_server_reads_tid_order_refusal_and_what_was_given_back(terminal, payer):
+    now = timezone.now()
+    paid, declined = terminal.asks(10_000, at=now, order="A-1"), terminal.asks(at=now)
+    payer.pays(paid, at=now)
+    payer.claims(declined, at=now)
+    payments.decline(device=payer.phone, tid=declined.tid, at=now)
+    payments.refund(reference=paid.reference, amount_minor=500, reason="Cup", actor=SYSTEM, at=now)
+    key = api_keys.make(merchant=terminal.place.merchant, name="Shop", actor=SYSTEM, at=now)
+
+    def told(path, *names):
+        payment = (
+            http()
+            .get(
+                f"http://127.0.0.1:8000/api/v1/merchant/payments{path}",
+                headers={"Authorization": f"Bearer {key}"},
+            )
+            .json()
+        )
+        return [payment[name] for name in names] if names else payment["payments"]
+
+    of_both = ("channel", "tid", "state")
+    said = told(f"/{paid.reference}", *of_both, "order", "refunded")
+    assert said == ["TID", paid.tid, "APPROVED", "A-1", 500]
+    said = told(f"/{declined.reference}", *of_both, "decline_reason")
+    assert said == ["TID", declined.tid, "DECLINED", "customer_declined"]
+    assert [row["tid"] for row in told("")] == [declined.tid, paid.tid]
 
 
 def test_another_merchants_payment_is_not_found(terminal, payer):
@@ -187,6 +234,17 @@ class TestByRelay:
         assert refused(self.approves, phone, payer, request, altered) == (422, "bill_altered")
         assert Alert.objects.get().kind == "bill_altered"
         assert Payment.objects.get().state == "CLAIMED"
+
+    @pytest.mark.parametrize("merchant", ["MER-ANOTHER", "M" * 64])
+    def test_a_false_bill_alarms_its_own_shop_whoever_the_phone_names(
+        self, phone, payer, terminal, left, merchant
+    ):
+        claimed = phone.post(f"/wallet/payments/{left[0].tid}/claim").json()
+        body = consent_to(payer, claimed, bill=b64.encode(b"none"), merchant=merchant)
+
+        path = f"/wallet/payments/{left[0].tid}/approve"
+        assert refused(phone.post, path, body=body) == (422, "bill_altered")
+        assert Alert.objects.get().tenant == terminal.merchant
 
     def test_3_09_a_revoked_relay(self, phone, payer, relay, left):
         from config import devices

@@ -34,8 +34,8 @@ def terminal():
 
 
 @pytest.fixture
-def payer():
-    return made.payer()
+def payer(payers):
+    return payers()
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ class TestCancelling:
             merchant=payment.merchant,
             business_date=payment.business_date,
             closed_by="SYSTEM",
-            closed_at=noon,
+            closed_at=noon + MINUTE,
         )
 
         with pytest.raises(refusals.AlreadyCleared):

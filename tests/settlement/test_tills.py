@@ -176,6 +176,19 @@ class TestActs:
         assert after.state == "REVERSED"
         assert payer.account.balance_minor == before
 
+    def test_what_was_paid_is_not_given_back_by_it_later(self, shop, charge, payer, noon):
+        sale = charge()
+        payer.pays(sale, at=noon)
+        end = noon + timedelta(minutes=5)
+
+        with pytest.raises(tills.SalePaid):
+            tills.cancel(merchant=shop, tid=sale.tid, actor=SYSTEM, at=end)
+
+        assert Payment.objects.get().state == "APPROVED"
+        last = end - timedelta(seconds=1)
+        after = tills.cancel(merchant=shop, tid=sale.tid, actor=SYSTEM, at=last)
+        assert after.state == "REVERSED"
+
     def test_a_claim_is_taken_back_for_another_phone(self, shop, charge, payer, noon):
         sale = charge()
         payer.claims(sale, at=noon)

@@ -2,11 +2,18 @@
 
 import select
 import socket
+import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from django.db import connection
+
+from config import pipeline
+
 _PORT = 5432
+_run = pipeline.run
 
 
 class Turns:
@@ -70,3 +77,37 @@ def counted(connection, *, folder):
     finally:
         settings.update(kept)
         turns.close()
+
+
+def in_a_thread(act):
+    """Run ``act`` over a connection of its own."""
+
+    def run():
+        try:
+            return act()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run).result()
+
+
+def turns_of(act):
+    """Return what ``act`` returned over a connection of its own, and how often that waited."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        counted(connection, folder=folder) as turns,
+    ):
+
+        def run():
+            connection.ensure_connection()
+            before = turns.count
+            answer = act()
+            return answer, turns.count - before
+
+        return in_a_thread(run)
+
+
+def one_by_one(*statements):
+    """Run statements as ``pipeline.run``, which this stands in for, each by itself."""
+    return [_run(each)[0] for each in statements]

@@ -1,6 +1,9 @@
 """The world of ``world.py``, and people of each role in it with their browsers."""
 
+from copy import deepcopy
+
 import pytest
+from django.utils import timezone
 
 from config.roles import Role
 from tests.factories.config import member, signed_in
@@ -14,9 +17,16 @@ def static_from_source(settings):
     settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": SOURCE}}
 
 
-@pytest.fixture
-def world(db):
+@pytest.fixture(scope="module")
+def world_that_stands(module_rows):
     return made()
+
+
+@pytest.fixture
+def world(world_that_stands, db):
+    world = deepcopy(world_that_stands)
+    world.now = world.shop.now = world.other_shop.now = timezone.now()
+    return world
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ from settlement.models import Payment
 from settlement.rules.fees import Terms, fee_of
 from settlement.selectors import report
 from settlement.selectors.report import RangeInvalid
-from settlement.services import online
+from settlement.services import online, payments
 from tests.clients import http
+from tests.factories import requests
 from tests.factories.config import MembershipFactory, member, signed_in
 from tests.factories.merchants import AgreementFactory
 from tests.factories.settlement import GENEROUS, card_on_phone, programme
@@ -112,6 +113,31 @@ def test_1_16_the_page_shows_what_the_api_tells(world, day, owner):
         assert str(figure.how) in html
         assert f"n = {figure.n}" in html
     assert figures[5].value == f"{round(1000 * day) / 1000:.2f} s"
+
+
+def pay_by_tid(world, *, thought_s, took_s):
+    """Let a terminal of the shop ask, and a customer consent ``thought_s`` later."""
+    ticks = iter([0.0, took_s])
+    asked = requests.terminal(store=world.merchant.stores.get()).asks(at=world.now)
+    payer, later = requests.payer(), world.now + timedelta(seconds=thought_s)
+    claimed = payer.claims(asked, at=later)
+    told = payments.approve(
+        device=payer.phone,
+        tid=asked.tid,
+        consent=payer.consent(claimed),
+        at=later,
+        clock=lambda: next(ticks),
+    )
+    assert told.state == "APPROVED"
+
+
+def test_1_16_a_customer_who_thinks_does_not_make_approvals_slower(world):
+    for thought_s, took_s in ((20, 0.2), (200, 0.4)):
+        pay_by_tid(world, thought_s=thought_s, took_s=took_s)
+
+    (told,) = server(world)().json()["reports"]
+
+    assert told["approval_time"]["online"] == {"mean_ms": 300, "count": 2}
 
 
 def test_1_16_the_saved_fees_follow_the_agreement_of_each_payment(world, day, shop):

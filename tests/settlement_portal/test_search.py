@@ -5,6 +5,9 @@ from html import unescape
 import pytest
 
 from config.roles import Role
+from settlement.models import Payment
+from tests.factories.requests import terminal
+from tests.settlement_portal.world import payer_of
 
 
 @pytest.fixture
@@ -35,6 +38,42 @@ def test_a_payment_is_found_by_all_it_is_known_by(world, owner, found):
         world.card.card.last4,
     ):
         assert link in found(owner, typed), typed
+
+
+@pytest.fixture
+def bill(world):
+    """Return a bill of an order that was paid by T-ID, and its payment."""
+    request = terminal(store=world.merchant.stores.get()).asks(
+        10_000, at=world.now, order="Table-7-Order-00000010"
+    )
+    payer_of(world).pays(request, at=world.now)
+    return request, Payment.objects.get(reference=request.reference)
+
+
+def spellings(request):
+    """Return how the bill may be typed or scanned."""
+    tid, order = request.tid, request.order
+    return tid, f"{tid[:6]}-{tid[6:]}".lower(), f"T1.{tid}", order, f" {order.lower()} "
+
+
+@pytest.mark.parametrize("who", ["owner", "clerk", "auditor"])
+def test_a_bill_is_found_by_its_tid_and_its_order(world, bill, found, request, who):
+    asked, payment = bill
+    link, browser = f"/payments/{payment.reference}", request.getfixturevalue(who)
+
+    for typed in spellings(asked):
+        assert link in found(browser, typed), typed
+
+
+def test_the_shops_own_list_finds_a_bill_too(world, bill, cashier, stranger):
+    asked, payment = bill
+    world.sell(10_000)
+
+    for typed in spellings(asked):
+        html = cashier.get("/merchant/payments", {"q": typed}).content.decode()
+        assert html.count('<tr role="row" id="PAY-') == 1, typed
+        assert f'id="{payment.reference}"' in html
+        assert payment.reference not in stranger.get("/search", {"q": typed}).content.decode()
 
 
 def test_batches_and_devices_are_found_by_reference(world, owner, found):

@@ -110,10 +110,27 @@ def test_a_tampered_record_takes_the_honest_one_with_it(sides):
     assert found(sides) == []
 
 
+PAID = """
+INSERT INTO payment VALUES ('PAY', 'e', 's', 2, 900, 'APPROVED', 900, 0, 'MER', 0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("taken", "given", "broken"),
+    [(300, 300, []), (300, 0, ["I2"]), (0, 300, ["I2"]), (901, 901, ["I2"])],
+)
+def test_what_was_given_back_is_what_the_refunds_say(sides, taken, given, broken):
+    sides.execute("DELETE FROM approved")
+    sides.execute("INSERT INTO asked VALUES ('e', 's', 2, 0)")
+    sides.execute(PAID)
+    sides.execute("UPDATE payment SET taken = ?, given = ?", [taken, given])
+    assert found(sides) == broken
+
+
 def test_what_was_declined_online_may_not_be_in_the_books(sides):
     sides.execute("DELETE FROM approved")
     sides.execute("INSERT INTO asked VALUES ('e', 's', 2, 0)")
-    sides.execute("INSERT INTO payment VALUES ('PAY', 'e', 's', 2, 900, 'APPROVED', 900, 0, 'MER')")
+    sides.execute(PAID)
     assert found(sides) == []  # the answer was lost: once, or not at all
     sides.execute("UPDATE asked SET denied = 1")
     assert found(sides) == ["I2"]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from settlement.simulation.plan import FaultKind
+from settlement.simulation.sales import TillFault
 from settlement.simulation.virtual import script
 from settlement.simulation.virtual.script import READERS, Kind
 
@@ -25,6 +26,13 @@ def test_one_kind_of_fault_does_not_change_another():
     assert alone.faults == tuple(
         fault for fault in made().faults if fault.kind is FaultKind.POWER_CUT
     )
+
+
+def test_faults_of_tills_change_no_intent():
+    with_faults = made(kinds=frozenset(TillFault))
+    assert {trouble.kind for trouble in with_faults.sales.troubles} == set(TillFault)
+    calm = replace(with_faults.sales, troubles=())
+    assert replace(with_faults, sales=calm) == made(kinds=())
 
 
 def test_each_kind_of_fault_is_there():

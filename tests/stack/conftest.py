@@ -7,6 +7,7 @@ import time
 import pytest
 
 from config.stack import places as folders
+from config.stack import postgres
 from config.stack.program import Program
 from config.stack.supervisor import Patience, Supervisor
 
@@ -40,6 +41,7 @@ def places(tmp_path, monkeypatch):
     """An installation of its own, in a folder with a space, on embedded servers."""
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.delenv("REDIS_URL", raising=False)
+    monkeypatch.delenv(postgres.PATTERN, raising=False)
     made = folders.locate(data_dir=str(tmp_path / "pay desk"))
     folders.create(made)
     yield made

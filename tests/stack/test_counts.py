@@ -1,7 +1,12 @@
 """The line that ends ``./paydesk test`` is counted from what pytest wrote."""
 
+import pytest
+
 from config.stack import counts, parts
+from config.stack import test as runner
 from config.stack.counts import Counts
+from config.stack.parts import Part
+from config.stack.places import CannotStart
 
 REPORT = """<testsuites><testsuite>
 <testcase name="a"/><testcase name="b"/>
@@ -38,6 +43,19 @@ def test_a_path_runs_only_in_the_part_it_belongs_to(tmp_path):
 def test_without_a_chromium_the_browser_part_says_so_loudly(tmp_path, monkeypatch):
     monkeypatch.setattr(parts, "find_chromium", lambda: None)
 
-    browser = parts.table(reports=tmp_path)[-1]
+    (browser,) = [part for part in parts.table(reports=tmp_path) if part.name == "browser"]
 
     assert "NO CHROMIUM" in browser.absent
+
+
+def test_a_path_that_names_nothing_is_refused():
+    with pytest.raises(CannotStart, match=r"There is no tests/stack/test_no_such\.py"):
+        runner.run(["tests/stack/test_counts.py", "tests/stack/test_no_such.py::x", "-q"])
+
+
+@pytest.mark.parametrize(("counted", "good"), [(Counts(), False), (Counts(passed=1), True)])
+def test_a_run_that_found_no_test_is_not_good(tmp_path, counted, good):
+    part = Part(name="unit", commands=(), may_take_s=1, report=tmp_path / "unit.xml")
+    outcome = runner.Outcome(part=part, result="passed", seconds=0, counted=counted)
+
+    assert runner._all_good([outcome]) is good

@@ -64,6 +64,25 @@ async def test_a_lock_whose_process_id_another_program_got_does_not_stop_it(plac
         assert ask(places, "SELECT 1") == 1
 
 
+@pytest.mark.parametrize("named", [True, False])
+async def test_a_new_cluster_is_a_copy_of_the_one_named(
+    places, tmp_path, monkeypatch, supervisor, named
+):
+    async with supervisor() as boss:
+        await boss.start(postgres.server(places, throwaway=True))
+        with psycopg.connect(places.database_url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE kept ()")
+    if named:
+        monkeypatch.setenv(postgres.PATTERN, str(places.postgres))
+    other = folders.locate(data_dir=str(tmp_path / "other"))
+    folders.create(other)
+
+    async with supervisor() as boss:
+        await boss.start(postgres.server(other))
+
+        assert ask(other, "SELECT count(*) FROM pg_tables WHERE tablename = 'kept'") == named
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can become nobody")
 async def test_without_namespaces_it_runs_as_nobody(tmp_path, monkeypatch, supervisor):
     monkeypatch.setattr(identity, "chosen", lambda: Identity.NOBODY)

@@ -1,4 +1,4 @@
-"""Parts that wait run beside the others, and what each says stays in one piece."""
+"""Two parts run side by side, and what each says stays in one piece."""
 
 import asyncio
 import os
@@ -29,16 +29,11 @@ print(mine.name, "last", flush=True)
 def pair(tmp_path):
     """Return a function that makes two parts, each of which ends well only beside the other."""
 
-    def make(*, waits, patience_s=30):
+    def make(*, patience_s=30):
         one, two = tmp_path / "one", tmp_path / "two"
         return [
             Part(name="one", commands=(_argv(MEETS, one, two, patience_s),), may_take_s=9),
-            Part(
-                name="two",
-                commands=(_argv(MEETS, two, one, patience_s),),
-                may_take_s=9,
-                waits=waits,
-            ),
+            Part(name="two", commands=(_argv(MEETS, two, one, patience_s),), may_take_s=9),
         ]
 
     return make
@@ -48,22 +43,51 @@ def _argv(source, *words):
     return (sys.executable, "-c", source, *map(str, words))
 
 
-async def run(parts):
-    return await runner._run_lanes(parts, Commands(), os.environ, narrowed=False)
+async def run(parts, *, serving=None):
+    serving = serving or asyncio.ensure_future(asyncio.sleep(0))
+    return await runner._run_lanes(parts, Commands(), os.environ, narrowed=False, serving=serving)
 
 
-async def test_what_waits_runs_beside_what_does_not(pair):
-    assert [outcome.result for outcome in await run(pair(waits=True))] == ["passed", "passed"]
+async def test_two_run_side_by_side(pair):
+    assert [outcome.result for outcome in await run(pair())] == ["passed", "passed"]
 
 
-async def test_control_parts_of_one_lane_never_meet(pair):
-    outcomes = await run(pair(waits=False, patience_s=0.5))
+async def test_control_parts_of_one_lane_never_meet(pair, monkeypatch):
+    monkeypatch.setattr(runner, "LANES", 1)
+
+    outcomes = await run(pair(patience_s=0.5))
+
+    assert [outcome.result for outcome in outcomes] == ["failed", "passed"]
+
+
+async def test_whichever_lane_is_free_takes_the_next(pair):
+    one, two = pair()
+    quick = Part(name="quick", commands=(_argv(""),), may_take_s=9)
+
+    outcomes = await run([one, quick, two])
+
+    assert [outcome.result for outcome in outcomes] == ["passed"] * 3
+
+
+async def test_a_part_that_needs_the_servers_waits_for_them(tmp_path):
+    served = tmp_path / "served"
+    late = _argv("import pathlib, sys; sys.exit(not pathlib.Path(sys.argv[1]).exists())", served)
+    parts = [
+        Part(name="reads", commands=(late,), may_take_s=9, needs_servers=False),
+        Part(name="asks", commands=(late,), may_take_s=9),
+    ]
+
+    async def serve():
+        await asyncio.sleep(1)
+        served.touch()
+
+    outcomes = await run(parts, serving=asyncio.create_task(serve()))
 
     assert [outcome.result for outcome in outcomes] == ["failed", "passed"]
 
 
 async def test_each_says_what_it_says_in_one_piece(pair, capfd):
-    await run(pair(waits=True))
+    await run(pair())
 
     said = capfd.readouterr().out
     for name in ("one", "two"):
@@ -73,7 +97,7 @@ async def test_each_says_what_it_says_in_one_piece(pair, capfd):
 async def test_the_table_keeps_its_order_whoever_ends_first(tmp_path):
     slow, quick = _argv("import time; time.sleep(0.5)"), _argv("")
     parts = [
-        Part(name="slow", commands=(slow,), may_take_s=9, waits=True),
+        Part(name="slow", commands=(slow,), may_take_s=9),
         Part(name="quick", commands=(quick,), may_take_s=9),
     ]
 

@@ -6,6 +6,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from benefits.models import Definition, Holding
 from config import enrolment
 from config.models.devices import DeviceKind
 from issuers.models import Card
@@ -105,5 +106,25 @@ def test_a_payment_tells_its_refunds_in_their_order():
 
     (paid,) = session.get("/wallet/payments").json()["payments"]
 
+    assert paid["tid"] == request.tid
     assert [refund["amount"] for refund in paid["refunds"]] == [2_500, 500]
     assert {refund["reason"] for refund in paid["refunds"]} == {"Back"}
+
+
+def test_a_newcomer_holds_what_the_demos_campaigns_give(client, seeded):
+    told = client.post(NEWCOMER).json()
+
+    held = Holding.objects.filter(customer__reference=told["customer"])
+    kinds = set(held.values_list("definition__kind", flat=True))
+    assert {"COUPON_FIXED", "POINTS", "GIFT_CARD", "CARD_DISCOUNT", "CASH_RECEIPT"} < kinds
+
+
+def test_a_campaign_that_ended_gives_a_newcomer_nothing(client, seeded):
+    bread = Definition.objects.filter(name="Bread week")
+    bread.update(state=Definition.State.ENDED, ended_at=timezone.now())
+
+    told = client.post(NEWCOMER).json()
+
+    held = Holding.objects.filter(customer__reference=told["customer"])
+    assert held.exists()
+    assert not held.filter(definition__in=bread).exists()

@@ -81,6 +81,8 @@ class TestCards:
         told = handset.cards()
 
         assert [item["card"] for item in told] == [card.reference]
+        assert told[0]["programme"] == card.programme.reference
+        assert told[0]["programme_name"] == card.programme.name
         assert told[0]["balance"] == told[0]["available"] == 1_000_000
         assert "certificate" not in told[0]
 

@@ -19,6 +19,7 @@ from tests.factories.merchants import MerchantFactory
 pytestmark = pytest.mark.django_db
 
 URL = "https://shop.example/hook"
+ONCE = {"Idempotency-Key": "one-two-three-four"}
 ACTS = ("pause", "resume", "rotate", "remove")
 
 
@@ -243,7 +244,10 @@ class TestApi:
         base = f"/api/v1/merchant/webhooks/{endpoint.reference}/messages"
 
         answer = server.post(
-            f"{base}/{tested.webhook_id}/replay", content_type="application/json", data={}
+            f"{base}/{tested.webhook_id}/replay",
+            content_type="application/json",
+            data={},
+            headers=ONCE,
         )
 
         assert (answer.status_code, answer.json()["state"]) == (202, "PENDING")
@@ -256,7 +260,9 @@ class TestApi:
 
         assert server.get("/api/v1/merchant/webhooks").json() == {"webhooks": []}
         assert server.get(base).status_code == 404
-        again = server.post(f"{base}/{sent.webhook_id}/replay", content_type="application/json")
+        again = server.post(
+            f"{base}/{sent.webhook_id}/replay", content_type="application/json", headers=ONCE
+        )
         assert again.status_code == 404
 
     def test_a_key_sets_nothing_up(self, server, endpoint):

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.api.authentication import signer_of
-from config.api.once import idempotent
+from config.api.once import idempotent, named, repeats
 from config.api.permissions import device_of
 from config.api.serializers import (
     Amount,
@@ -23,10 +23,12 @@ from config.api.serializers import (
     Text,
 )
 from config.models.devices import DeviceKind
+from config.repetitions import Call
 from settlement.rules import told
 from settlement.rules.requests import Request as Payment
+from settlement.selectors import benefit_lines
 from settlement.services import payments
-from settlement.services.payments.approvals import Consent
+from settlement.services.payments.consents import Approval, Consent
 from wallets.api.serializers import PIN_CODE
 
 PHONE: Final = device_of(DeviceKind.PHONE)
@@ -63,12 +65,17 @@ class ApproveBody(StrictSerializer):
     counter = Counter(min_value=1)
     pin_code = serializers.RegexField(PIN_CODE)
     bill = Binary(max_length=BILL_MAX, required=False, default=None)
+    plan = Text(required=False, default=None)
+    max_remainder = Counter(required=False, default=None)
 
 
 class ApproveAnswer(serializers.Serializer[Any]):
-    """The decision; a decline is a success. ``remainder``: what the card was asked for."""
+    """The decision; a decline is a success. ``remainder``: what the card was asked for.
 
-    state = serializers.ChoiceField(choices=["APPROVED", "DECLINED"])
+    APPROVING, with status 202: the issuer's own system is asked, and the claim tells the end.
+    """
+
+    state = serializers.ChoiceField(choices=["APPROVED", "DECLINED", "APPROVING"])
     approval_code = Text(required=False)
     decline_reason = Text(required=False)
     lines = serializers.ListField(child=serializers.DictField())
@@ -82,6 +89,7 @@ class Claim(APIView):
 
     @extend_schema(request=None, responses=ClaimAnswer)
     @idempotent
+    @repeats(Call.CLAIM, named("tid"))
     def post(self, request: Request, tid: str) -> Response:
         NoBody.read(request)
         found = payments.claim(device=signer_of(request), tid=tid, at=timezone.now())
@@ -95,6 +103,7 @@ class Release(APIView):
 
     @extend_schema(request=None, responses=ClaimAnswer)
     @idempotent
+    @repeats(Call.RELEASE, named("tid"))
     def post(self, request: Request, tid: str) -> Response:
         NoBody.read(request)
         found = payments.release(device=signer_of(request), tid=tid, at=timezone.now())
@@ -108,6 +117,7 @@ class Decline(APIView):
 
     @extend_schema(request=None, responses=ClaimAnswer)
     @idempotent
+    @repeats(Call.DECLINE, named("tid"))
     def post(self, request: Request, tid: str) -> Response:
         NoBody.read(request)
         found = payments.decline(device=signer_of(request), tid=tid, at=timezone.now())
@@ -119,8 +129,9 @@ class Approve(APIView):
 
     permission_classes = [PHONE]
 
-    @extend_schema(request=ApproveBody, responses=ApproveAnswer)
+    @extend_schema(request=ApproveBody, responses={200: ApproveAnswer, 202: ApproveAnswer})
     @idempotent
+    @repeats(Call.APPROVE, named("tid"))
     def post(self, request: Request, tid: str) -> Response:
         body = ApproveBody.read(request)
         consent = Consent(
@@ -131,18 +142,26 @@ class Approve(APIView):
             counter=body["counter"],
             pin_code=body["pin_code"],
             bill=body["bill"],
+            plan=body["plan"],
+            max_remainder_minor=body["max_remainder"],
         )
         word = payments.approve(
             device=signer_of(request), tid=tid, consent=consent, at=timezone.now()
         )
-        of_some = {"approval_code": word.approval_code, "decline_reason": word.decline_reason}
-        answer = {
-            "state": word.state,
-            **{name: value for name, value in of_some.items() if value},
-            "lines": [],
-            "remainder": word.remainder_minor,
-        }
-        return Response(answer)
+        lines = benefit_lines.of_one(document=word.document) if consent.plan else []
+        return as_decided(word, lines=lines)
+
+
+def as_decided(word: Approval, *, lines: list[dict[str, Any]]) -> Response:
+    """Return the decision as phones are told it; 202 while an issuer's own system is asked."""
+    of_some = {"approval_code": word.approval_code, "decline_reason": word.decline_reason}
+    answer = {
+        "state": word.state,
+        **{name: value for name, value in of_some.items() if value},
+        "lines": lines,
+        "remainder": word.remainder_minor,
+    }
+    return Response(answer, status=202 if word.state == "APPROVING" else 200)
 
 
 def _as_shown(payment: Payment) -> dict[str, Any]:

@@ -52,11 +52,12 @@ class AuthenticationAnswer(serializers.Serializer[Any]):
 
 
 class CardAnswer(serializers.Serializer[WalletCard]):
-    """One card: amounts in minor units of ``currency``."""
+    """One card: amounts in minor units of ``currency``; ``programme_name`` is for people."""
 
     card = CardToken(source="card.token")
     issuer = Text(source="card.issuer.reference")
     programme = Text(source="card.programme.reference")
+    programme_name = Text(source="card.programme.name")
     currency = Text(source="card.account.currency")
     last4 = Text(source="card.last4")
     state = Text()
@@ -130,27 +131,35 @@ class RefundAnswer(serializers.Serializer[Any]):
 
 
 class PaymentAnswer(serializers.Serializer[Any]):
-    """One of the customer's own payments, with its receipt's lines and refunds."""
+    """One of the customer's own payments, with its receipt's lines and refunds.
+
+    ``tid`` stands only in one that a terminal asked for, ``card`` only where one of ours paid.
+    """
 
     payment = Text(source="reference")
+    tid = Text(source="request.tid", required=False)
     channel = Text()
     state = Text()
     amount = serializers.IntegerField(source="amount_minor")
     currency = Text()
-    card = CardToken(source="card.token")
+    card = CardToken(source="card.token", required=False)
     merchant = serializers.SerializerMethodField()
     store = Text(source="store.name")
     approval_code = Text()
     created_at = serializers.DateTimeField()
     approved_at = serializers.DateTimeField()
-    lines = serializers.SerializerMethodField()
+    lines = serializers.ListField(child=serializers.DictField(), default=list)
     refunds = serializers.SerializerMethodField()
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance.payment)
+        shown["lines"] = instance.lines
+        if shown["tid"] is None:
+            del shown["tid"]
+        return shown
 
     def get_merchant(self, payment: Any) -> dict[str, str]:
         return {"id": payment.merchant.reference, "name": payment.merchant.name}
-
-    def get_lines(self, payment: Any) -> list[dict[str, Any]]:
-        return []
 
     def get_refunds(self, payment: Any) -> list[dict[str, Any]]:
         return list(RefundAnswer(payment.refunds.all(), many=True).data)

@@ -1,6 +1,14 @@
 from django.urls import path
 
-from wallets.api import authentications, cards, commands, purchases, records
+from wallets.api import (
+    authentications,
+    cards,
+    checkouts,
+    commands,
+    preapprovals,
+    purchases,
+    records,
+)
 
 urlpatterns = [
     path("wallet/cards", cards.CardList.as_view(), name="api-wallet-cards"),
@@ -33,5 +41,19 @@ urlpatterns = [
     ),
     path(
         "wallet/payments/<str:tid>/approve", purchases.Approve.as_view(), name="api-wallet-approve"
+    ),
+    path(
+        "wallet/preapprovals", preapprovals.Preapprovals.as_view(), name="api-wallet-preapprovals"
+    ),
+    path(
+        "wallet/preapprovals/<str:preapproval>",
+        preapprovals.PreapprovalOfCustomer.as_view(),
+        name="api-wallet-preapproval",
+    ),
+    path("wallet/checkouts", checkouts.Checkouts.as_view(), name="api-wallet-checkouts"),
+    path(
+        "wallet/checkouts/<str:checkout>/approve",
+        checkouts.CheckoutApprove.as_view(),
+        name="api-wallet-checkout-approve",
     ),
 ]

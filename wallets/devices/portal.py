@@ -12,8 +12,8 @@ from config.wire.client import PortalRefused, PortalSession
 from config.wire.errors import WireError
 from wallets.devices.commands import CommandRefused
 from wallets.devices.phone import Phone
+from wallets.devices.proofs import prove
 from wallets.devices.wishes import Wish
-from wallets.wire import Assertion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,20 +90,13 @@ class PhonePortal:
         ``device``: this phone's id at the portal; ``verified``: the phone has just checked its
         holder by PIN or biometric.
         """
-        challenge = self._session.get("/wallet/authentications").json()["challenge"]
-        assertion = Assertion(
-            challenge=b64.decode(challenge),
+        return prove(
+            session=self._session,
+            key=self._phone.device_key,
             device=device,
             app_serial=app_serial,
             verified=verified,
-        ).sign(key=self._phone.device_key)
-        body = {
-            "app_serial": app_serial,
-            "challenge": challenge,
-            "assertion": b64.encode(assertion),
-        }
-        answer = self._session.post("/wallet/authentications", body=body)
-        return str(answer.json()["authentication"])
+        )
 
     def pull_commands(self, *, at: int) -> list[Handled]:
         """Fetch, apply and acknowledge all commands after the latest pulled one.

@@ -149,12 +149,12 @@ class PhonePurchases:
                 max_remainder=max_remainder,
             )
             self.settle(purchase, tell=tell, tries=tries)
-            if not self._put_right(purchase):
+            if not self.put_right(purchase):
                 break
         return purchase
 
-    def _put_right(self, purchase: Purchase) -> bool:
-        """Return whether another counter is to be tried."""
+    def put_right(self, purchase: Purchase) -> bool:
+        """Note what the portal said about the counter; return whether another is to be tried."""
         if purchase.step is Step.PAID:
             self._pins.succeeded(purchase.counter)
         elif purchase.step is Step.OPEN and purchase.reason == "counter_used":

@@ -90,6 +90,18 @@ def prove(
     return proved
 
 
+def require_live(*, device: Device, authentication: str, at: datetime) -> None:
+    """Refuse what is not preceded by a proof of ``device`` that is still good; it stays good.
+
+    :raises AuthenticationRequired: there is none, or it is another phone's, too old or used
+    """
+    live = Authentication.objects.filter(
+        token_hash=_hash(authentication.encode()), device=device, used_at=None, expires_at__gt=at
+    )
+    if not authentication or not live.exists():
+        raise AuthenticationRequired
+
+
 def consume(*, device: Device, authentication: str, at: datetime) -> None:
     """Use up an authentication of ``device``, in the transaction of the act it allows.
 

@@ -1,15 +1,18 @@
 """The phone's own copies of what it signed: evidence and early exposure (protocol §3.1)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from django.db import transaction
 from django.db.models import Count
 
+from config import pipeline, repetitions
 from config.models import Device
+from config.pipeline import Statement
 from config.refusals import Refused
-from config.wire import cose
+from config.repetitions import Call
+from config.wire import b64, cose
 from config.wire.errors import WireError
 from issuers.models import Credential
 from wallets.models import OfflineCopy
@@ -57,12 +60,22 @@ def keep(*, device: Device, records: Sequence[bytes], at: datetime) -> int:
     ]
     kept = OfflineCopy.objects.filter(credential__in=credentials.values())
     before = kept.count()
+    sent = [copy.payload_digest for copy in copies]
+    known = kept.filter(payload_digest__in=sent).values_list("payload_digest", flat=True)
+    again = {b64.encode(bytes(digest)) for digest in known}
     with transaction.atomic():
         OfflineCopy.objects.bulk_create(copies, ignore_conflicts=True)
         counts = dict(kept.values_list("credential").annotate(n=Count("pk")))
         if max(counts.values(), default=0) > COPIES_MAX:
             raise TooManyRecords
+        if again:
+            pipeline.run(_noting(device, again, at))
     return sum(counts.values()) - before
+
+
+def _noting(device: Device, subjects: Iterable[str], at: datetime) -> Statement:
+    caller = f"device:{device.reference}"
+    return repetitions.noting(subjects=sorted(subjects), call=Call.COPIES, caller=caller, at=at)
 
 
 def _opened(data: bytes) -> OfflineRecord:

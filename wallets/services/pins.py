@@ -161,6 +161,29 @@ def judge(
     return Word(None, [Statement(_MOVE, [counter, device.pk])])
 
 
+def judge_unnumbered(
+    *, held: Answer, device: Device, subject: str, card_token: bytes, pin_code: str
+) -> Word:
+    """Judge a code that came without its counter, as a PSN at a till does: each that may be next is
+    tried. A wrong one counts nowhere here, for a till is no proof of who typed it (protocol §2)."""
+    assert held.row is not None, "every PHONE has its row"
+    sealed, last, _failures, is_locked = held.row
+    if is_locked:
+        return Word(DeviceLocked(), [])
+    psn_key = sealing.unseal(bytes(sealed), context=_context(device))
+    fits = [
+        counter
+        for counter in range(last + 1, last + WINDOW + 1)
+        if hmac.compare_digest(
+            code_for(psn_key=psn_key, subject=subject, card_token=card_token, counter=counter),
+            pin_code,
+        )
+    ]
+    if not fits:
+        return Word(PinCodeInvalid(), [])
+    return Word(None, [Statement(_MOVE, [fits[0], device.pk])])
+
+
 def _failed(device: Device, failures: int, at: datetime) -> Word:
     locked = failures >= FAILURES_MAX
     write = Statement(_FAIL, [failures, at if locked else None, device.pk])

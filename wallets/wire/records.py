@@ -1,9 +1,10 @@
 """The offline record: a phone's signature under one payment at one reader (protocol §5)."""
 
+import hashlib
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from config.wire import schema
+from config.wire import b64, cose, schema
 from config.wire.errors import Malformed
 from config.wire.objects import SignedObject, at_key
 
@@ -20,6 +21,14 @@ class Verification(IntEnum):
 
     NONE = 0
     PIN_OR_BIOMETRIC = 1
+
+
+def document_of(data: bytes) -> str:
+    """Return what everybody knows a record by: its payload, whatever envelope it comes in.
+
+    :raises Malformed: it is no signed object
+    """
+    return b64.encode(hashlib.sha256(cose.parse(data).payload).digest())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

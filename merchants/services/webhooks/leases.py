@@ -6,6 +6,7 @@ one with thousands of messages waiting, takes nobody else's place.
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,6 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from config import audit
+from config.states import InvalidTransition
 from merchants.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from merchants.rules import ladder
 from merchants.services.webhooks import endpoints
@@ -134,15 +136,24 @@ def _note_health(outcomes: Sequence[Outcome], at: datetime) -> dict[int, datetim
 def _pause_hopeless(
     outcomes: Sequence[Outcome], failing: Mapping[int, datetime], at: datetime
 ) -> None:
+    """Pause who fails for days, and who wants no more at the address that said so."""
     because = WebhookEndpoint.PausedBecause
-    causes = {
-        endpoint: because.FAILING
-        for endpoint, since in failing.items()
-        if ladder.is_hopeless(failing_since=since, at=at)
-    } | {o.parcel.endpoint: because.GONE for o in outcomes if o.status == GONE}
-    enabled = WebhookEndpoint.State.ENABLED
-    for row in WebhookEndpoint.objects.filter(pk__in=causes, state=enabled).order_by("pk"):
-        endpoints.pause(endpoint=row, because=causes[row.pk], actor=audit.SYSTEM, at=at)
+    hopeless = {key for key, since in failing.items() if _is_hopeless(since, at)}
+    gone = {(o.parcel.endpoint, o.parcel.url) for o in outcomes if o.status == GONE}
+    named = hopeless | {key for key, _url in gone}
+    rows = WebhookEndpoint.objects.filter(pk__in=named, state=WebhookEndpoint.State.ENABLED)
+    for row in rows.order_by("pk"):
+        is_gone = (row.pk, row.url) in gone
+        if not is_gone and row.pk not in hopeless:
+            continue
+        cause = because.GONE if is_gone else because.FAILING
+        # Somebody may have paused or removed it this moment.
+        with suppress(InvalidTransition, endpoints.WebhookRemoved):
+            endpoints.pause(endpoint=row, because=cause, actor=audit.SYSTEM, at=at)
+
+
+def _is_hopeless(since: datetime, at: datetime) -> bool:
+    return ladder.is_hopeless(failing_since=since, at=at)
 
 
 def _logged(outcome: Outcome) -> WebhookAttempt:

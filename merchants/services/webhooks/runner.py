@@ -8,7 +8,6 @@ import logging
 import queue
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +16,8 @@ from datetime import datetime
 from typing import Final
 
 import httpx
-import psycopg
-from django.db import DatabaseError, InterfaceError, connection
 
-from config import health
+from config import turns
 from merchants.services.webhooks import leases, sending, spool
 from merchants.services.webhooks.leases import Outcome, Parcel
 from merchants.services.webhooks.sending import Resolve
@@ -28,7 +25,6 @@ from merchants.services.webhooks.sending import Resolve
 PLACES: Final = 64  # attempts at a time
 PART: Final = "webhooks"
 POLL_S: Final = 0.25
-RECONNECT_S: Final = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -85,48 +81,27 @@ class Senders:
 @contextmanager
 def senders(*, clock: Callable[[], datetime]) -> Iterator[Senders]:
     """Run the senders' event loop in a thread of its own while the block runs."""
-    loop = asyncio.new_event_loop()
     # As many threads as attempts: a name server that does not answer must not hold the others up.
     executor = ThreadPoolExecutor(max_workers=PLACES, thread_name_prefix="resolve")
     client = sending.client_of(sending.trust(), places=PLACES)
-    thread = threading.Thread(target=loop.run_forever, name="senders")
-    thread.start()
     try:
-        yield Senders(loop=loop, client=client, resolve=sending.resolver(executor), clock=clock)
+        with turns.event_loop(client=client) as loop:
+            resolve = sending.resolver(executor)
+            yield Senders(loop=loop, client=client, resolve=resolve, clock=clock)
     finally:
-        asyncio.run_coroutine_threadsafe(_close(client), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
         executor.shutdown(wait=False, cancel_futures=True)
-
-
-async def _close(client: httpx.AsyncClient) -> None:
-    """Break off what is under way: those deliveries are due again when their lease is over."""
-    ours = asyncio.current_task()
-    under_way = [task for task in asyncio.all_tasks() if task is not ours]
-    for task in under_way:
-        task.cancel()
-    await asyncio.gather(*under_way, return_exceptions=True)
-    await client.aclose()
 
 
 def run(*, stop: threading.Event, clock: Callable[[], datetime]) -> None:
     """Deliver until ``stop``."""
     unsettled: list[Outcome] = []
-    beat_due = 0.0
+
+    def one() -> None:
+        nonlocal unsettled
+        unsettled = turn(under_way=under_way, unsettled=unsettled, clock=clock)
+
     with senders(clock=clock) as under_way:
-        while not stop.is_set():
-            try:
-                if time.monotonic() >= beat_due:
-                    health.beat(part=PART, at=clock())
-                    beat_due = time.monotonic() + health.EVERY_S
-                unsettled = turn(under_way=under_way, unsettled=unsettled, clock=clock)
-            except (DatabaseError, InterfaceError, psycopg.Error) as lost:
-                logger.warning("the database is away: %s", type(lost).__name__)
-                with suppress(DatabaseError, InterfaceError):
-                    connection.close()
-                stop.wait(RECONNECT_S)
+        turns.take(part=PART, stop=stop, clock=clock, turn=one)
 
 
 def turn(

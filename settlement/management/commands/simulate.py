@@ -17,11 +17,13 @@ from settlement.simulation.sales import TillFault
 from settlement.simulation.virtual import jobs as jobs_
 from settlement.simulation.virtual import many
 from settlement.simulation.virtual.many import Played
+from settlement.simulation.withdrawals import AtmFault
 
 _PARTIES_MAX = 200
-_FAULTS: dict[str, FaultKind | TillFault] = {
+_FAULTS: dict[str, FaultKind | TillFault | AtmFault] = {
     **{kind.value: kind for kind in FaultKind},
     **{kind.value: kind for kind in TillFault},
+    **{kind.value: kind for kind in AtmFault},
 }
 _MOST = {"seconds": 3600, "seeds": 100_000, "events": 100_000}
 
@@ -105,7 +107,7 @@ class Command(JsonCommand):
         found = many.play(
             seeds=range(first, first + options["seeds"]),
             events_each=options["events"],
-            kinds=_of_taps(options["faults"]),
+            kinds=_kinds(options["faults"]),
             actor=self.actor,
             told=lambda one: self.stderr.write(_line(one, options)),
             keep=options["keep"],
@@ -145,7 +147,7 @@ def _line(one: Played, options: dict[str, Any]) -> str:
     return "\n  ".join([f"{told}, FAILED; again: {again}", *one.violations])
 
 
-def _kinds(named: str) -> frozenset[FaultKind | TillFault]:
+def _kinds(named: str) -> frozenset[FaultKind | TillFault | AtmFault]:
     """Return the faults a person named.
 
     :raises OptionInvalid: one is unknown
@@ -156,8 +158,3 @@ def _kinds(named: str) -> frozenset[FaultKind | TillFault]:
         return frozenset(_FAULTS[name.strip()] for name in named.split(","))
     except KeyError as unknown:
         raise OptionInvalid(f"{unknown} is unknown; faults are {', '.join(_FAULTS)}.") from unknown
-
-
-def _of_taps(named: str) -> frozenset[FaultKind]:
-    """Return those that can happen where time is virtual: there are no tills."""
-    return frozenset(kind for kind in _kinds(named) if isinstance(kind, FaultKind))

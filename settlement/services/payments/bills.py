@@ -14,6 +14,7 @@ from config.refusals import Refused
 from config.wire.errors import WireError
 from merchants.services import relays
 from merchants.wire import Bill
+from settlement.models import PaymentRequest
 from settlement.rules.requests import Request
 from settlement.services.payments.refusals import (
     BillAltered,
@@ -87,14 +88,15 @@ def _is_of(said: Bill, request: Request) -> bool:
     )
 
 
-def alert(*, tid: str, merchant: str, at: datetime) -> None:
-    """Tell the shop that somebody brought a bill which its terminal never made."""
+def alert(*, tid: str, at: datetime) -> None:
+    """Tell the request's own shop that somebody brought a bill which its terminal never made."""
+    merchant = PaymentRequest.objects.values_list("payment__merchant__reference", flat=True)
     Alert.objects.get_or_create(
         kind="bill_altered",
         subject=tid,
         cleared_at=None,
         defaults={
-            "tenant": merchant,
+            "tenant": merchant.get(tid=tid),
             "detail": "A phone brought a bill other than the one the terminal registered.",
             "raised_at": at,
         },

@@ -6,15 +6,18 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 
-from config import pipeline
+from config import pipeline, repetitions
 from config.models import Device
 from config.pipeline import Statement
 from config.refusals import Refused
+from config.repetitions import Call
+from merchants.services.equipment import MerchantSuspended
 from settlement.rules.requests import Request
 from settlement.services.payments import expiry, rows
 from settlement.services.payments.refusals import (
     PaymentApproving,
     PaymentFinal,
+    TerminalRevoked,
     TidClaimed,
     TidNotClaimed,
     TidUnknown,
@@ -30,6 +33,7 @@ def claim(*, device: Device, tid: str, at: datetime) -> Request:
     :raises TidUnknown: no terminal has asked yet: the phone may be first, and asks again
     :raises PaymentFinal: it has ended
     :raises TidClaimed: another phone's claim lives
+    :raises MerchantSuspended, TerminalRevoked: as :func:`barred` says
     """
     return _settled(_claim(device, tid, at))
 
@@ -72,6 +76,13 @@ def claim_until(request: Request, *, at: datetime) -> datetime:
     return ends if request.expires_at is None else min(ends, request.expires_at)
 
 
+def barred(request: Request) -> Refused | None:
+    """Return why an open request is paid by nobody now, whenever it was made (protocol §3)."""
+    if request.shop.is_suspended:
+        return MerchantSuspended()
+    return TerminalRevoked() if request.shop.is_revoked else None
+
+
 def _settled(word: Request | Refused) -> Request:
     """Raise what a transaction returned as a refusal: what time had ended stays ended."""
     if isinstance(word, Refused):
@@ -87,12 +98,19 @@ def _claim(device: Device, tid: str, at: datetime) -> Request | Refused:
         word = PaymentFinal(state=request.state)
     elif request.is_claimed_by_another(device.pk, at=at):
         word = TidClaimed()
+    elif (refusal := barred(request)) is not None:
+        word = refusal
     elif request.state != "APPROVING":
         until = claim_until(request, at=at)
         word = request._replace(state="CLAIMED", claimed_by=device.pk, claim_expires_at=until)
         if request.state != "CLAIMED":
             writes += rows.moved(request, word, kind="claimed", at=at)
         writes.append(rows.claimed(request, device_id=device.pk, until=until))
+        if request.state == "CLAIMED":
+            again = repetitions.of_device(
+                subject=tid, call=Call.CLAIM, device=device.reference, at=at
+            )
+            writes.append(again)
     pipeline.run(*writes)
     return word
 

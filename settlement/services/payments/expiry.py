@@ -1,11 +1,13 @@
 """The end of what nobody paid in time, by a sweeper and at every read (protocol §4)."""
 
 from datetime import datetime
+from typing import Final
 
 from django.db import transaction
 
 from config import pipeline
 from config.pipeline import Statement
+from config.sweeps import Sweep
 from settlement.models import PaymentRequest
 from settlement.rules.requests import Request
 from settlement.services.payments import rows
@@ -29,14 +31,14 @@ def ending(request: Request, *, at: datetime) -> tuple[Request, list[Statement]]
 
 def end_due(*, at: datetime, limit: int) -> int:
     """End up to ``limit`` requests and claims whose time is up, each by itself; return how many."""
-    open_ones = PaymentRequest.objects.filter(ended_at=None)
+    open_ones = PaymentRequest.objects.filter(~SWEEP.stuck("tid"), ended_at=None)
     over = open_ones.filter(expires_at__lte=at).order_by("expires_at")
     lapsed = open_ones.filter(claim_expires_at__lte=at, expires_at__gt=at)
     due = [
         *over.values_list("tid", flat=True)[:limit],
         *lapsed.order_by("claim_expires_at").values_list("tid", flat=True)[:limit],
     ]
-    return sum(end(tid=tid, at=at) for tid in due[:limit])
+    return SWEEP.run(names=due[:limit], at=at)
 
 
 @transaction.atomic
@@ -49,3 +51,16 @@ def end(*, tid: str, at: datetime) -> bool:
     if writes:
         rows.check_moved(pipeline.run(*writes))
     return bool(writes)
+
+
+def _merchant(tid: str) -> str:
+    merchants = PaymentRequest.objects.values_list("payment__merchant__reference", flat=True)
+    return merchants.get(tid=tid)
+
+
+SWEEP: Final = Sweep(
+    kind="request_not_ended",
+    told="The request {name} is over, and the portal fails to end it.",
+    end=lambda tid, at: end(tid=tid, at=at),
+    tenant=_merchant,
+)

@@ -1,10 +1,12 @@
 """Money given back of an approved payment: full, partial, several times, never above it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from django.db import transaction
 
+from benefits.services.restoring import BackLine
 from config import audit, pipeline, references
 from config.audit import Actor
 from config.pipeline import Statement
@@ -23,12 +25,13 @@ from settlement.services.payments.refusals import (
 
 
 class Refunded(NamedTuple):
-    """A refund: its reference, and minor units given back and left."""
+    """A refund: its reference, minor units given back and left, and what came of benefits."""
 
     reference: str
     amount_minor: int
     refundable_minor: int
     payment: Request
+    lines: Sequence[BackLine] = ()
 
 
 @transaction.atomic
@@ -52,12 +55,13 @@ def refund(
     :raises RefundedMeanwhile: another sum is refunded by now than ``seen_minor``
     :raises PaymentNotRefundable: it was never approved, or is reversed
     :raises ExceedsRefundable: more than is left of it
+    :raises WholeOnly: as :func:`give_back`
     """
     (answer,) = pipeline.run(rows.locked_payment(reference=reference))
     request = rows.request_of(answer)
     if request is None:
         raise NotFound
-    if request.state != "APPROVED" or request.card_id is None:
+    if request.state != "APPROVED":
         raise PaymentNotRefundable
     if seen_minor is not None and seen_minor != request.refunded_minor:
         raise RefundedMeanwhile
@@ -65,8 +69,10 @@ def refund(
         raise ExceedsRefundable
     made = _made(request, amount_minor)
     refunded_by = f"{actor.kind} {actor.name}"[:64]
+    lines = give_back(
+        request, code=Transfer.Code.REFUND, amount_minor=amount_minor, key=made.reference, at=at
+    )
     pipeline.run(*_writing(made, reason=reason, refunded_by=refunded_by, at=at))
-    give_back(request, code=Transfer.Code.REFUND, amount_minor=amount_minor, at=at)
     audit.record(
         actor=actor,
         action="payment.refund",
@@ -77,7 +83,7 @@ def refund(
         reason=reason,
         after={"refund": made.reference, "amount_minor": amount_minor},
     )
-    return made
+    return made._replace(lines=lines)
 
 
 def _made(request: Request, amount_minor: int) -> Refunded:

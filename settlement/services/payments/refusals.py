@@ -63,6 +63,11 @@ class PaymentApproving(Refused):
     title = "The issuer is being asked"
 
 
+class TerminalRevoked(Refused):
+    code = "terminal_revoked"
+    title = "The terminal was taken out of service"
+
+
 class PaymentChanged(Refused):
     code = "payment_changed"
     title = "Merchant, amount or currency are not the portal's"
@@ -136,3 +141,13 @@ class RefundedMeanwhile(Refused):
     code = "refunded_meanwhile"
     status = 409
     title = "Something of the payment was refunded meanwhile"
+
+
+class QuoteChanged(Refused):
+    code = "quote_changed"
+    title = "The benefits are worth less than was agreed"
+
+
+class WholeOnly(Refused):
+    code = "refund_whole_only"
+    title = "The till took the rest itself: give the whole back"

@@ -6,16 +6,18 @@ from typing import Final, NamedTuple
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from config import pipeline, references
+from config import pipeline, references, repetitions
 from config.models import Device
 from config.pipeline import Statement
 from config.refusals import NotFound
+from config.repetitions import Call
 from config.wire.errors import WireError
+from issuers.services import remote
 from merchants.services import equipment
 from merchants.wire import tid as tids
 from settlement.rules.requests import OPEN, Request, Shop
 from settlement.rules.sheet import business_date
-from settlement.services.payments import expiry, reversals, rows
+from settlement.services.payments import expiry, planned, reversals, rows
 from settlement.services.payments.refusals import (
     TidDigestMismatch,
     TidMalformed,
@@ -66,7 +68,9 @@ def request(*, device: Device, asked: Asked, at: datetime) -> tuple[Request, boo
             return existing, True
     if _said(existing) != asked:
         raise TidReused
-    return _as_of_now(existing, at), False
+    told = _as_of_now(existing, at)
+    repetitions.note(subject=asked.tid, call=Call.REQUEST, device=device.reference, at=at)
+    return told, False
 
 
 def seen_by_terminal(*, device: Device, tid: str, at: datetime) -> Request:
@@ -95,6 +99,8 @@ def cancel(*, device: Device, tid: str, at: datetime) -> Request:
     found = rows.request_of(answer)
     if found is None or found.shop.device_id != device.pk:
         raise NotFound
+    if found.is_final and found.state != "APPROVED":
+        repetitions.note(subject=tid, call=Call.CANCEL, device=device.reference, at=at)
     return cancel_locked(found, at=at)
 
 
@@ -109,6 +115,9 @@ def cancel_locked(request: Request, *, at: datetime) -> Request:
     if not request.is_final:
         after = request._replace(state="CANCELLED")
         writes += rows.moved(request, after, kind="cancelled", at=at)
+        if request.state == "APPROVING":
+            planned.release_held(document=request.reference, at=at)
+            writes += remote.releasing(document=request.reference, at=at, is_told=False)
         request = after
     pipeline.run(*writes)
     return request

@@ -1,23 +1,27 @@
 """An approval taken back whole: before clearing, and with no refund (protocol §4)."""
 
 from datetime import datetime
+from typing import Final
 
 from django.db import transaction
 
 from config import audit, pipeline
 from config.audit import Actor
 from config.refusals import NotFound
-from settlement.models import Transfer
+from issuers.services import remote
+from settlement.models import Checkout, Transfer
 from settlement.rules.requests import Request
 from settlement.selectors import clearing
 from settlement.services import days
-from settlement.services.payments import rows
+from settlement.services.payments import planned, rows
 from settlement.services.payments.giving_back import give_back
 from settlement.services.payments.refusals import (
     AlreadyCleared,
     AlreadyRefunded,
     PaymentNotRefundable,
 )
+
+REVERSAL_KEY: Final = "reversal"  # of what benefits gave: a reversal is one, and of the whole
 
 
 @transaction.atomic
@@ -51,11 +55,14 @@ def reverse(*, reference: str, reason: str, actor: Actor, at: datetime) -> Reque
 
 def reverse_locked(request: Request, *, at: datetime) -> Request:
     """
-    Take back a payment that this transaction has locked: position, ledger, day, state and event.
+    Take back a payment that this transaction has locked: benefits, position, ledger, day, state
+    and event.
+
+    An issuer that approved it in a system of its own is told by that, until it acknowledges.
 
     :raises AlreadyCleared, AlreadyRefunded, PaymentNotRefundable: as :func:`reverse`
     """
-    if request.state != "APPROVED" or request.card_id is None or request.approved_at is None:
+    if request.state != "APPROVED" or request.approved_at is None:
         raise PaymentNotRefundable
     if request.refunded_minor:
         raise AlreadyRefunded
@@ -67,10 +74,18 @@ def reverse_locked(request: Request, *, at: datetime) -> Request:
     ):
         raise AlreadyCleared
     after = request._replace(state="REVERSED")
+    planned.move_checkout(request, to=Checkout.State.REVERSED)
+    give_back(
+        request,
+        code=Transfer.Code.REVERSAL,
+        amount_minor=request.amount_minor,
+        key=REVERSAL_KEY,
+        at=at,
+    )
     answers = pipeline.run(
         *rows.moved(request, after, kind="reversed", at=at, reversed_at=at),
         days.reversed_(request),
+        remote.reversing(document=request.reference, at=at),
     )
     rows.check_moved(answers)
-    give_back(request, code=Transfer.Code.REVERSAL, amount_minor=request.amount_minor, at=at)
     return after

@@ -12,7 +12,7 @@ from config.states import InvalidTransition
 from settlement.rules import told
 from settlement.rules.requests import Request, Shop
 
-_SHOP: Final = 11
+_SHOP: Final = 13
 _COLUMNS: Final = """
 SELECT p.id, p.reference, p.channel, p.state, p.amount_minor, p.currency, p."order",
        p.approval_code, p.decline_reason, p.refunded_minor, p.created_at, p.approved_at,
@@ -22,7 +22,8 @@ SELECT p.id, p.reference, p.channel, p.state, p.amount_minor, p.currency, p."ord
        r.claim_expires_at,
        m.id, m.reference, m.name, m.time_zone, s.id, s.reference, s.name, d.id, d.reference,
        (SELECT number FROM merchants_equipment e WHERE e.device_id = d.id),
-       (SELECT max(c.business_date) FROM settlement_dayclose c WHERE c.merchant_id = m.id)
+       (SELECT max(c.business_date) FROM settlement_dayclose c WHERE c.merchant_id = m.id),
+       m.state <> 'ACTIVE', d.state <> 'ACTIVE'
   FROM settlement_payment p
 """
 _SHOPS: Final = """
@@ -75,13 +76,21 @@ def moved(
     ``after``: the payment as its event tells it; ``columns``: further ones of its row. The first
     answer goes to :func:`check_moved`.
     """
-    named = "".join(f", {name} = %s" for name in columns)
-    move = Statement(
-        f"UPDATE settlement_payment SET state = %s{named} WHERE id = %s AND state = %s",  # noqa: S608
-        [after.state, *columns.values(), before.payment_id, before.state],
-    )
+    move = moved_untold(before, to=after.state, **columns)
     written = [_ended(before, at)] if after.is_final and not before.is_final else []
     return [move, *written, *event(after, kind=f"payment.{kind}", at=at)]
+
+
+def moved_untold(before: Request, *, to: str, **columns: Any) -> Statement:
+    """Return the statement that moves a payment to a state of which no event tells.
+
+    That is APPROVING (protocol §4); ``columns``: further ones of its row.
+    """
+    named = "".join(f", {name} = %s" for name in columns)
+    return Statement(
+        f"UPDATE settlement_payment SET state = %s{named} WHERE id = %s AND state = %s",  # noqa: S608
+        [to, *columns.values(), before.payment_id, before.state],
+    )
 
 
 def check_moved(answers: Sequence[Answer]) -> None:

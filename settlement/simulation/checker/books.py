@@ -14,7 +14,7 @@ _AT_ONCE: Final = 500
 
 TABLES: Final = """
 CREATE TABLE payment (reference TEXT PRIMARY KEY, digest TEXT, serial TEXT, atc INT, amount INT,
-                      state TEXT, paid INT, taken INT, merchant TEXT);
+                      state TEXT, paid INT, taken INT, merchant TEXT, given INT);
 CREATE TABLE seen (digest TEXT, payment TEXT, state TEXT);
 CREATE TABLE received (device TEXT, sequence INT, reference TEXT, state TEXT, at INT);
 CREATE TABLE enrolled (device TEXT PRIMARY KEY, at INT);
@@ -52,8 +52,13 @@ class Books:
         self._connection.close()
 
 
-def load(*, books: Books, devices: Sequence[str], scratch: sqlite3.Connection) -> None:
-    """Copy what the database says of these readers' batches, payments and events."""
+def load(
+    *, books: Books, devices: Sequence[str], tills: Sequence[str], scratch: sqlite3.Connection
+) -> None:
+    """Copy what the database says of these readers' batches and payments, and of all events.
+
+    ``devices``: the readers; of ``tills`` the events alone, the rest is the sales' own.
+    """
     scratch.executescript(TABLES)
     mine = list(devices)
     for table, query in _COPIES.items():
@@ -69,7 +74,7 @@ def load(*, books: Books, devices: Sequence[str], scratch: sqlite3.Connection) -
             "INSERT INTO listed VALUES (?, ?, ?, ?)", books.rows(_LISTED, list(serials))
         )
     scope, first_seq, last_seq = _heard(scratch)
-    events = books.rows(_EVENTS, mine, mine, scope, first_seq, last_seq)
+    events = books.rows(_EVENTS, [*mine, *tills], mine, scope, first_seq, last_seq)
     scratch.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", events)
     scratch.commit()
 
@@ -89,7 +94,9 @@ _SERIAL: Final = "rtrim(translate(encode(c.serial, 'base64'), '+/', '-_'), '=')"
 _COPIES: Final = {
     "payment": f"""
 SELECT p.reference, encode(s.payload_digest, 'hex'), {_SERIAL}, p.atc, p.amount_minor, p.state,
-       COALESCE(m.paid, 0)::bigint, COALESCE(m.taken, 0)::bigint, h.reference
+       COALESCE(m.paid, 0)::bigint, COALESCE(m.taken, 0)::bigint, h.reference,
+       COALESCE((SELECT sum(f.amount_minor) FROM settlement_refund f
+                  WHERE f.payment_id = p.id), 0)::bigint
   FROM settlement_payment p
   JOIN config_device d ON d.id = p.device_id
   JOIN merchants_merchant h ON h.id = p.merchant_id

@@ -22,11 +22,19 @@ UNION ALL
 SELECT b.reference, b.state, e.kind FROM received b JOIN event e ON e.subject = b.reference
  WHERE (e.kind = 'batch.posted' AND b.state <> 'POSTED')
     OR (e.kind = 'batch.refused' AND b.state <> 'REFUSED')
+UNION ALL
+SELECT l.reference, l.state, e.kind FROM ledgered l JOIN event e ON e.subject = l.reference
+ WHERE (e.kind = 'payment.approved' AND l.state NOT IN ('APPROVED', 'REVERSED'))
+    OR (e.kind IN ('payment.declined', 'payment.cancelled', 'payment.expired', 'payment.reversed')
+        AND l.state <> upper(substr(e.kind, 9)))
 """
 _AFTER_END: Final = """
 SELECT later.subject, later.kind FROM event ended JOIN event later ON later.subject = ended.subject
- WHERE ended.kind IN ('payment.reversed', 'batch.refused') AND later.number > ended.number
-   AND later.kind <> ended.kind
+ WHERE later.number > ended.number AND later.kind <> ended.kind
+   AND (ended.kind IN ('payment.reversed', 'payment.declined', 'payment.cancelled',
+                       'payment.expired', 'batch.refused')
+        OR ended.kind = 'payment.approved'
+           AND later.kind NOT IN ('payment.reversed', 'refund.created'))
 """
 
 
@@ -54,6 +62,15 @@ WITH due AS (
     SELECT reference, 'batch.posted', state = 'POSTED' FROM received
     UNION ALL
     SELECT reference, 'batch.refused', state = 'REFUSED' FROM received
+    UNION ALL
+    SELECT reference, 'payment.requested', 1 FROM ledgered
+    UNION ALL
+    SELECT reference, 'payment.approved', state IN ('APPROVED', 'REVERSED') FROM ledgered
+    UNION ALL
+    SELECT reference, 'payment.' || lower(state), 1 FROM ledgered
+     WHERE state IN ('DECLINED', 'CANCELLED', 'EXPIRED', 'REVERSED')
+    UNION ALL
+    SELECT reference, 'refund.created', refunds FROM ledgered
 )
 SELECT due.reference, due.kind, count(e.number)
   FROM due LEFT JOIN event e ON e.subject = due.reference AND e.kind = due.kind

@@ -177,12 +177,12 @@ def _money(scratch: sqlite3.Connection, findings: Findings) -> None:
     """Compare each payment with its transfers, unless the ledger itself does not add up."""
     if findings.breaks("I1"):
         return
-    rows = scratch.execute("SELECT reference, amount, state, paid, taken FROM payment")
-    for reference, amount, state, paid, taken in rows:
+    rows = scratch.execute("SELECT reference, amount, state, paid, taken, given FROM payment")
+    for reference, amount, state, paid, taken, given in rows:
         back = amount if state == "REVERSED" else 0
         reversed_ = "SELECT 1 FROM event WHERE subject = ? AND kind = 'payment.reversed'"
         back = amount if _value(scratch, reversed_, reference) else back
-        if (paid, taken) != (amount, back):
+        if (paid, taken) != (amount, back + given) or back + given > amount:
             findings.add("I2", reference, f"of {amount} the shop was paid {paid}, less {taken}")
 
 

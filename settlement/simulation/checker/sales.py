@@ -9,20 +9,21 @@ from settlement.simulation.checker.findings import Findings
 from settlement.simulation.checker.logs import Line, lines
 
 TABLES: Final = """
-CREATE TABLE sold (tid TEXT PRIMARY KEY, amount INT, till INT);
+CREATE TABLE sold (tid TEXT PRIMARY KEY, amount INT, till INT, by_relay INT);
 CREATE TABLE shown (tid TEXT, screen TEXT, code TEXT, last INT);
 CREATE TABLE bought (tid TEXT, step TEXT, code TEXT);
-CREATE TABLE ledgered (tid TEXT PRIMARY KEY, amount INT, state TEXT, code TEXT, sales INT,
-                       paid INT, taken INT);
+CREATE TABLE ledgered (tid TEXT PRIMARY KEY, reference TEXT, channel TEXT, amount INT, state TEXT,
+                       code TEXT, said INT, sales INT, paid INT, reversed INT, refunded INT,
+                       strange INT, refunds INT, given INT);
 CREATE INDEX shown_tid ON shown (tid);
 CREATE INDEX bought_tid ON bought (tid);
 """
 
 
-def load(*, folder: Path, books: Books, scratch: sqlite3.Connection) -> None:
-    """Lay the journals of tills and phones beside what the database says of these tills."""
+def load(*, folder: Path, books: Books, scratch: sqlite3.Connection) -> list[str]:
+    """Lay journals of tills and phones beside what the database says; return the tills' devices."""
     scratch.executescript(TABLES)
-    devices = set()
+    devices: set[str] = set()
     for line in lines(folder / "tills.jsonl"):
         devices |= {line["device"]} if "device" in line else set()
         _load_till(line, scratch)
@@ -32,15 +33,16 @@ def load(*, folder: Path, books: Books, scratch: sqlite3.Connection) -> None:
             scratch.execute("INSERT INTO bought VALUES (?, ?, ?)", row)
     if devices:
         rows: Any = books.rows(_LEDGERED, sorted(devices))
-        scratch.executemany("INSERT INTO ledgered VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        scratch.executemany(_KEEP, rows)
     scratch.commit()
+    return sorted(devices)
 
 
 def _load_till(line: Line, scratch: sqlite3.Connection) -> None:
     match line["op"]:
         case "sale":
-            row = [line["tid"], line["amount_minor"], line["till"]]
-            scratch.execute("INSERT INTO sold VALUES (?, ?, ?)", row)
+            row = [line["tid"], line["amount_minor"], line["till"], line["by_relay"]]
+            scratch.execute("INSERT INTO sold VALUES (?, ?, ?, ?)", row)
         case "screen" | "closed":
             row = [line["tid"], line["result"], line["approval_code"], line["op"] == "closed"]
             scratch.execute("INSERT INTO shown VALUES (?, ?, ?, ?)", row)
@@ -54,32 +56,58 @@ def check(scratch: sqlite3.Connection, findings: Findings) -> None:
             findings.add(invariant, tid, what)
 
 
+_KEEP: Final = "INSERT INTO ledgered VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _LEDGERED: Final = """
-SELECT r.tid, p.amount_minor, p.state, COALESCE(p.approval_code, ''),
-       (SELECT count(*) FROM settlement_transfer t
-         WHERE t.payment_id = p.id AND t.code = 'ONLINE_SALE'),
-       COALESCE(m.paid, 0)::bigint, COALESCE(m.taken, 0)::bigint
+SELECT r.tid, p.reference, p.channel, p.amount_minor, p.state, COALESCE(p.approval_code, ''),
+       p.refunded_minor, m.sales, m.paid, m.reversed, m.refunded, m.strange, g.refunds, g.given
   FROM settlement_paymentrequest r
   JOIN settlement_payment p ON p.id = r.payment_id
   JOIN config_device d ON d.id = p.device_id
-  LEFT JOIN (
-    SELECT t.payment_id,
-           sum(t.amount_minor) FILTER (WHERE credit.kind = 'MERCHANT') AS paid,
-           sum(t.amount_minor) FILTER (WHERE debit.kind = 'MERCHANT') AS taken
+ CROSS JOIN LATERAL (
+    SELECT count(DISTINCT t.posting_id) FILTER (
+               WHERE t.code IN ('ONLINE_SALE', 'DISCOUNT', 'POINTS', 'GIFT_CARD')) AS sales,
+           COALESCE(sum(t.amount_minor) FILTER (
+               WHERE t.code IN ('ONLINE_SALE', 'DISCOUNT', 'POINTS', 'GIFT_CARD')
+                 AND credit.kind = 'MERCHANT'), 0)::bigint AS paid,
+           COALESCE(sum(t.amount_minor) FILTER (
+               WHERE t.code = 'REVERSAL' AND debit.kind = 'MERCHANT'), 0)::bigint AS reversed,
+           COALESCE(sum(t.amount_minor) FILTER (
+               WHERE t.code = 'REFUND' AND debit.kind = 'MERCHANT'), 0)::bigint AS refunded,
+           count(*) FILTER (
+               WHERE t.code NOT IN ('ONLINE_SALE', 'DISCOUNT', 'POINTS', 'GIFT_CARD',
+                                    'GIFT_CARD_ISSUED', 'REVERSAL', 'REFUND')) AS strange
       FROM settlement_transfer t
       JOIN settlement_ledgeraccount credit ON credit.id = t.credit_id
       JOIN settlement_ledgeraccount debit ON debit.id = t.debit_id
-     WHERE credit.kind <> 'FEES' AND debit.kind <> 'FEES' GROUP BY t.payment_id
-  ) m ON m.payment_id = p.id
+     WHERE t.payment_id = p.id
+  ) m
+ CROSS JOIN LATERAL (
+    SELECT count(*) AS refunds, COALESCE(sum(f.amount_minor), 0)::bigint AS given
+      FROM settlement_refund f WHERE f.payment_id = p.id
+  ) g
  WHERE d.reference = ANY(%s)
 """
 
 # I2: money moves exactly once for an approval, and back for a reversal, otherwise never.
 _MONEY: Final = """
-SELECT tid, 'is ' || state || ', paid ' || paid || ' in ' || sales || ' sales, taken ' || taken
+SELECT tid, 'is ' || state || ', paid ' || paid || ' in ' || sales || ' sales, reversed '
+            || reversed || ', under other codes ' || strange || ' times'
   FROM ledgered
  WHERE sales <> (state IN ('APPROVED', 'REVERSED')) OR paid <> sales * amount
-    OR taken <> (state = 'REVERSED') * amount
+    OR reversed <> (state = 'REVERSED') * amount OR strange <> 0
+"""
+# I2: what was given back is what its refunds say, of an approval alone, and never more than that.
+_BACK: Final = """
+SELECT tid, 'is ' || state || ' over ' || amount || ', says that ' || said || ' was given back, '
+            || 'its refunds say ' || given || ', the ledger ' || refunded
+  FROM ledgered
+ WHERE said <> given OR refunded <> given OR given > (state = 'APPROVED') * amount
+"""
+_CHANNEL: Final = """
+SELECT s.tid, 'was rung up ' || CASE WHEN s.by_relay THEN 'for' ELSE 'without' END
+            || ' a relay, the ledger has ' || l.channel
+  FROM sold s JOIN ledgered l ON l.tid = s.tid
+ WHERE l.channel <> CASE WHEN s.by_relay THEN 'RELAY' ELSE 'TID' END
 """
 _AMOUNT: Final = """
 SELECT s.tid, 'was rung up for ' || s.amount || ', the ledger has ' || l.amount
@@ -119,6 +147,8 @@ HAVING max(e.screen) IS NULL OR max(e.screen) IN ('requested', 'opened', 'checki
 """
 _QUERIES: Final = (
     ("I2", _MONEY),
+    ("I2", _BACK),
+    ("I2", _CHANNEL),
     ("I2", _AMOUNT),
     ("3.07", _TWICE),
     ("4.05", _SHOWN_PAID),

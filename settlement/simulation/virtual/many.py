@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 from django.conf import settings
@@ -18,6 +18,7 @@ from config import events
 from config.audit import Actor
 from merchants.models import Merchant
 from merchants.services import api_keys
+from settlement.services import demo
 from settlement.simulation import casting
 from settlement.simulation.consumer import Consumer
 from settlement.simulation.journal import Journal
@@ -25,12 +26,19 @@ from settlement.simulation.outcomes import Tally
 from settlement.simulation.plan import FaultKind
 from settlement.simulation.run import lines_of
 from settlement.simulation.sabotage import Unsound
+from settlement.simulation.sales import TillFault
 from settlement.simulation.virtual import script, workers
+from settlement.simulation.virtual.agenda import Agenda
+from settlement.simulation.virtual.cash_corner import CashCorner
 from settlement.simulation.virtual.clock import Clock
 from settlement.simulation.virtual.play import Play
 from settlement.simulation.virtual.script import READERS, Script
 from settlement.simulation.virtual.stage import Stage
+from settlement.simulation.virtual.street import Street
 from settlement.simulation.virtual.troupe import LocalTroupe, world
+from settlement.simulation.withdrawals import AtmFault
+
+_CLONES_MAX: Final = 100  # phones that faults may add to those of the script
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +63,7 @@ def play(
     *,
     seeds: Iterable[int],
     events_each: int,
-    kinds: Collection[FaultKind],
+    kinds: Collection[FaultKind | TillFault | AtmFault],
     actor: Actor,
     told: Callable[[Played], None],
     keep: Path | None = None,
@@ -114,20 +122,54 @@ def _perform(
         cast = casting.hire(
             seed=drawn.seed, cards=drawn.cards, troupe=troupe, actor=actor, at=clock.at()
         )
+        agenda, conductor = Agenda(clock=clock), Journal(folder / "conductor.jsonl")
+        street = Street(
+            plan=drawn.sales,
+            seed=drawn.seed,
+            world=around,
+            clock=clock,
+            agenda=agenda,
+            journal=conductor,
+        )
+        street.set_up(
+            stage=demo.seed(at=clock.at()),
+            troupe=troupe,
+            first_phone=len(drawn.cards) + _CLONES_MAX,
+            actor=actor,
+            tills=Journal(folder / "tills.jsonl"),
+        )
+        corner = CashCorner(
+            plan=drawn.cash,
+            seed=drawn.seed,
+            world=around,
+            clock=clock,
+            agenda=agenda,
+            journal=conductor,
+            machines=Journal(folder / "machines.jsonl"),
+        )
+        corner.set_up(
+            stage=demo.seed(at=clock.at()),
+            troupe=troupe,
+            first_phone=len(drawn.cards) + _CLONES_MAX + drawn.sales.shoppers,
+            actor=actor,
+        )
         with httpx.Client(transport=around.transport(), trust_env=False) as http:
             taps = Play(
                 script=drawn,
                 cast=cast,
                 troupe=troupe,
                 clock=clock,
-                journal=Journal(folder / "conductor.jsonl"),
+                agenda=agenda,
+                street=street,
+                corner=corner,
+                journal=conductor,
                 consumer=_consumer(
                     cast.merchant, http=http, folder=folder, actor=actor, at=clock.at()
                 ),
                 actor=actor,
             ).play()
     cards = [card for mine in cast.cards for card in mine]
-    return Tally.of(folder=folder, taps=taps, readers=cast.readers, cards=cards)
+    return Tally.of(folder=folder, taps=taps, readers=cast.readers, tills=street.tills, cards=cards)
 
 
 def _consumer(

@@ -18,8 +18,11 @@ from settlement.simulation.plan import CUTS, SKEWS, FaultKind
 from settlement.simulation.troupe import Troupe
 from settlement.simulation.uploads import EMPTY
 from settlement.simulation.virtual import workers
+from settlement.simulation.virtual.agenda import Agenda
+from settlement.simulation.virtual.cash_corner import CashCorner
 from settlement.simulation.virtual.clock import Clock
-from settlement.simulation.virtual.script import Event, Fault, Kind, Script
+from settlement.simulation.virtual.script import EVENTS_PER_ROUND, Event, Fault, Kind, Script
+from settlement.simulation.virtual.street import Street
 
 _PATIENCE_S: Final = 5.0
 _HEARS_EVERY: Final = 25
@@ -42,12 +45,15 @@ _WRITTEN_BY_US: Final = _PHONE_AWAY | _READER_AWAY
 
 @dataclass(slots=True, kw_only=True)
 class Play:
-    """A script, who plays it, and what came of its taps."""
+    """A script, who plays it, and what came of its taps; ``agenda``: what the tills are at."""
 
     script: Script
     cast: Cast
     troupe: Troupe
     clock: Clock
+    agenda: Agenda
+    street: Street
+    corner: CashCorner
     journal: Journal
     consumer: Consumer
     actor: Actor
@@ -61,13 +67,17 @@ class Play:
         :raises PortalRefusedUs: the portal refused what no fault explains
         """
         for event in self.script.events:
-            self.clock.go_on(event.wait_s)
+            if event.number % EVENTS_PER_ROUND == 1:
+                self.street.begin(event.number // EVENTS_PER_ROUND)
+                self.corner.begin(event.number // EVENTS_PER_ROUND)
+            self.agenda.pass_by(event.wait_s)
             self._set_conditions(event.number)
             self._do(event)
             if event.works:
                 workers.take_turns(at=self.clock.at())
             if event.number % _SPREADS_EVERY == 0:
                 workers.spread(at=self.clock.at())
+                workers.tidy(at=self.clock.at())
             if event.number % _HEARS_EVERY == 0:
                 self.consumer.poll()
         self._end()
@@ -250,6 +260,8 @@ class Play:
             if fault.kind is FaultKind.ATC_ROLLBACK and fault.last > last:
                 self.troupe.phones.ask("roll_back", phone=fault.subject)
         self._set_devices(0)
+        self.street.end()
+        self.corner.end(actor=self.actor)
         self.clock.go_on(60)
         for reader in self.troupe.readers:
             while agreed(self._send_rest(reader))["state"] != EMPTY:

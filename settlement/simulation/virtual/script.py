@@ -1,7 +1,7 @@
 """What happens in virtual time, drawn from a seed: events in order, and faults among them.
 
 An event is one intent: a tap, an upload, a poll, a fetch, a block or an unblock. Faults are drawn
-apart from the events, each kind by itself.
+apart from the events, each kind by itself, and so are the sales of tills with theirs.
 """
 
 import hashlib
@@ -12,10 +12,16 @@ from enum import StrEnum
 from random import Random
 from typing import Final
 
+from settlement.simulation import sales, withdrawals
 from settlement.simulation.plan import AT_UPLOAD, CAP_MINOR, CUTS, REASONS, SKEWS, FaultKind
+from settlement.simulation.sales import SalesPlan, TillFault
+from settlement.simulation.withdrawals import AtmFault, CashPlan
 
 PHONES: Final = 8
 READERS: Final = 3
+TILLS: Final = 2
+WITHDRAWERS: Final = 2  # customers of the ATMs
+EVENTS_PER_ROUND: Final = 75  # of sales at the tills
 _EVENTS_PER_FAULT: Final = 60
 _RARE: Final = frozenset(
     {FaultKind.READER_DAYS, FaultKind.CLONED_PHONE, FaultKind.ATC_ROLLBACK, FaultKind.CLOCK_SKEW}
@@ -90,12 +96,15 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """All that a seed decides. ``cards``: how many each phone has."""
+    """All that a seed decides. ``cards``: how many each phone has; ``sales``: at the tills;
+    ``cash``: at the ATMs."""
 
     seed: int
     cards: tuple[int, ...]
     events: tuple[Event, ...]
     faults: tuple[Fault, ...]
+    sales: SalesPlan
+    cash: CashPlan
 
     def digest(self) -> str:
         """Return the SHA-256 (hex) over events and faults."""
@@ -103,15 +112,30 @@ class Script:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def make(*, seed: int, events: int, kinds: Collection[FaultKind]) -> Script:
+def make(*, seed: int, events: int, kinds: Collection[FaultKind | TillFault | AtmFault]) -> Script:
     """Draw the script of ``seed``."""
     random = _random(seed, "events")
     cards = tuple(random.choice((1, 1, 2)) for _ in range(PHONES))
     drawn = tuple(_events(random, cards, events))
-    faults = [
-        fault for kind in sorted(kinds) for fault in _faults(_random(seed, kind), kind, drawn)
-    ]
-    return Script(seed=seed, cards=cards, events=drawn, faults=tuple(faults))
+    of_taps = sorted(kind for kind in kinds if isinstance(kind, FaultKind))
+    faults = [fault for kind in of_taps for fault in _faults(_random(seed, kind), kind, drawn)]
+    rounds = max(1, events // EVENTS_PER_ROUND)
+    sold = sales.make(
+        seed=seed,
+        tills=TILLS,
+        rounds=rounds,
+        kinds=[kind for kind in kinds if isinstance(kind, TillFault)],
+        visits=True,
+    )
+    fetched = withdrawals.make(
+        seed=seed,
+        customers=WITHDRAWERS,
+        rounds=rounds,
+        kinds=[kind for kind in kinds if isinstance(kind, AtmFault)],
+    )
+    return Script(
+        seed=seed, cards=cards, events=drawn, faults=tuple(faults), sales=sold, cash=fetched
+    )
 
 
 def _random(seed: int, what: str) -> Random:

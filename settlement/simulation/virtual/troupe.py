@@ -73,8 +73,8 @@ class LocalTroupe(Troupe):
     """Every device of one simulation, one order after the other; leaving the block ends them."""
 
     def __init__(self, *, folder: Path, readers: int, world: World) -> None:
-        pockets = Pockets(folder=folder, name="phones", world=world)
-        self.phones = Neighbour(name="phones", orders=pockets.orders())
+        self.pockets = Pockets(folder=folder, name="phones", world=world)
+        self.phones = Neighbour(name="phones", orders=self.pockets.orders())
         self._tills = [
             SimulatedReader(folder=folder, name=f"reader-{number}", world=world)
             for number in range(readers)

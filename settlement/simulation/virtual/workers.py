@@ -3,18 +3,40 @@
 from datetime import datetime
 from typing import Final
 
+from benefits.services import holdings, plans
 from config import events
 from issuers.services import blacklist, commands, credentials, renewals
 from settlement.models import Batch
-from settlement.services import batches
+from settlement.services import (
+    batches,
+    checkouts,
+    days,
+    earnings,
+    payments,
+    preapprovals,
+    redemptions,
+)
 
 _BATCHES_AT_ONCE: Final = 50
+_REQUESTS_AT_ONCE: Final = 200
 
 
 def take_turns(*, at: datetime) -> None:
     """Post what waits and number events."""
     batches.post_waiting(limit=_BATCHES_AT_ONCE, at=at)
     number()
+
+
+def tidy(*, at: datetime) -> None:
+    """End what time ends, park what machines are silent about, give what is earned, add days up."""
+    payments.end_due(at=at, limit=_REQUESTS_AT_ONCE)
+    checkouts.end_due(at=at, limit=_REQUESTS_AT_ONCE)
+    plans.expire_due(at=at)
+    holdings.expire_due(at=at)
+    earnings.give_due(at=at, limit=_REQUESTS_AT_ONCE)
+    preapprovals.expire_due(at=at, limit=_REQUESTS_AT_ONCE)
+    redemptions.suspend_overdue(at=at, limit=_REQUESTS_AT_ONCE)
+    days.roll_up()
 
 
 def spread(*, at: datetime) -> None:

@@ -1,6 +1,10 @@
 /* The demo phone: screens by the part of the address behind "#", one payment at a time. It is a customer's phone by the
    wallet API alone (protocol §3-§4.1); what it keeps is in this browser. */
+import { ahead } from "./ahead.js";
+import { benefitsScreen } from "./benefits.js";
 import { home, cardPage } from "./cards.js";
+import { codeScreen, doneScreen } from "./code.js";
+import { consent } from "./consent.js";
 import { banner, button, h, icon } from "./dom.js";
 import { pay, relayPage } from "./pay.js";
 import { IN_THE_MIDDLE, Purchase, forget as forgetPurchase, kept } from "./purchase.js";
@@ -11,11 +15,25 @@ import * as till from "./till.js";
 import { enrolled } from "./wallet.js";
 import { saidOf } from "./words.js";
 
-const SCREENS = { home, pay, relay: relayPage, receipts, receipt, card: cardPage, phone: aboutPhone };
+const SCREENS = {
+  home,
+  pay,
+  relay: relayPage,
+  receipts,
+  receipt,
+  card: cardPage,
+  phone: aboutPhone,
+  benefits: benefitsScreen,
+  code: codeScreen,
+  consent,
+  done: doneScreen,
+  ahead,
+};
 const BEFORE = { welcome, setup: setUp };
 const TABS = [
   ["home", "home", "Home"],
   ["pay", "scan", "Pay"],
+  ["benefits", "tag", "Benefits"],
   ["relay", "relay", "Relay"],
   ["receipts", "sales", "Receipts"],
 ];
@@ -65,6 +83,12 @@ const app = {
     else location.hash = hash;
   },
   again: () => route(),
+  /* Draws another state of the screen that is shown; make gives it. */
+  async show(make) {
+    const mine = leave();
+    const shown = await make();
+    if (mine === turn) draw(shown);
+  },
   onLeave(act) {
     leaving.push(act);
   },
@@ -158,7 +182,7 @@ const route = async () => {
       body: [banner("bad", saidOf(wrong)), h("div", { class: "stack stack-2" }, acts)],
     };
   }
-  if (mine === turn) draw({ ...shown, tabbed: isPhone });
+  if (mine === turn) draw({ tabbed: isPhone, ...shown });
 };
 
 /* An act on its way is followed to its end, wherever the customer looks meanwhile; what has ended is put away. */

@@ -1,8 +1,9 @@
 /* Home and cards: what can be spent, a card put on this phone, the owner's freeze. */
 import { art, banner, button, h, icon, link, linkButton, pill, say } from "./dom.js";
+import * as plans from "./plans.js";
 import { IN_THE_MIDDLE, kept } from "./purchase.js";
 import { rowsOf } from "./receipts.js";
-import { cards, payments, setFrozen, takeCard } from "./wallet.js";
+import { cards, now, payments, setFrozen, takeCard } from "./wallet.js";
 import { CARD_STATES, money, refused, saidOf } from "./words.js";
 
 const RECENT = 3;
@@ -13,7 +14,7 @@ const face = (card) => {
     "a",
     { class: "card-face", href: `#card/${card.card}` },
     art(),
-    h("span", { class: "row" }, h("b", { class: "grow" }, `${card.currency} card`), pill(CARD_STATES[card.state])),
+    h("span", { class: "row" }, h("b", { class: "grow" }, card.programme_name), pill(CARD_STATES[card.state])),
     h(
       "span",
       {},
@@ -60,7 +61,7 @@ const takeButton = (app, card, notice) =>
   );
 
 export const home = async (app) => {
-  const [mine, paid, open] = await Promise.all([cards(), payments(), kept()]);
+  const [mine, paid, open, plan] = await Promise.all([cards(), payments(), kept(), plans.kept()]);
   const notice = h("div");
   const ready = mine.some((card) => card.certificate && card.state === "ACTIVE");
   const toTake = mine.find((card) => !card.certificate && card.state === "ACTIVE");
@@ -68,11 +69,16 @@ export const home = async (app) => {
   const acts = [
     !ready && toTake ? takeButton(app, toTake, notice) : null,
     pay,
+    linkButton("#benefits", "", icon("tag", 20), "Use benefits at a till"),
     linkButton("#relay", "", icon("relay", 20), "Fetch the bill from a relay"),
+    linkButton("#ahead", "", icon("cash", 20), "Approve cash or a ticket beforehand"),
   ];
   const body = [
     open && IN_THE_MIDDLE.has(open.step)
       ? banner("info", ["A bill is open.", "It waits for you."], link("#purchase", "Look at it"))
+      : null,
+    plan && Date.parse(plan.expires_at) > now()
+      ? banner("info", ["Your code for the till is good.", ""], link("#code", "Show it"))
       : null,
     ...mine.map((card) => h("div", { class: "stack" }, face(card), spendable(card))),
     mine.length ? null : banner("info", ["No card yet.", "The card's issuer has to issue one to this customer."]),

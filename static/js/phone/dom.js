@@ -43,6 +43,22 @@ export const art = () => {
   return svg;
 };
 
+/* One choice of several, the first one made: options of [value, words, more]. */
+export const choices = (legend, name, options) =>
+  h(
+    "fieldset",
+    { class: "pick" },
+    h("legend", {}, legend),
+    options.map(([value, words, more], place) =>
+      h(
+        "label",
+        {},
+        h("input", { type: "radio", name, value, checked: place === 0 }),
+        h("span", {}, words, more ? h("span", { class: "sub" }, more) : null),
+      ),
+    ),
+  );
+
 export const pill = ([tone, word]) => h("span", { class: `pill is-${tone}` }, icon(tone), word);
 
 /* A notice: [heading, what it means and what to do], and perhaps links or buttons. */

@@ -5,6 +5,11 @@ import * as relay from "./relay.js";
 import { canScan, scanInto } from "./scan.js";
 import { NUMBER_FAULTS, clock, saidOf } from "./words.js";
 
+const numberIn = (text) => {
+  const number = readNumber(text);
+  return number.fault === "none" ? null : number;
+};
+
 const camera = (app, found) => {
   const video = h("video", { class: "phone-camera", playsinline: true, muted: true, "aria-label": "Camera" });
   const notice = h("div");
@@ -24,7 +29,7 @@ const camera = (app, found) => {
     notice.replaceChildren();
     box.replaceChildren(video, h("p", { class: "muted" }, "Hold the shop's QR code into the frame."));
     try {
-      stop = await scanInto(video, took);
+      stop = await scanInto(video, numberIn, took);
       if (left) stop();
     } catch (wrong) {
       const words =

@@ -7,6 +7,7 @@
 import { toB64url } from "./bytes.js";
 import { isSame, readBill } from "./bill.js";
 import * as pin from "./pin.js";
+import { forBill } from "./plans.js";
 import * as store from "./store.js";
 import { Refused, Unreachable, enrolled, newIdempotencyKey, now, post, tokenOf } from "./wallet.js";
 
@@ -16,6 +17,8 @@ const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000];
 const AGAIN_MS = 1_000;
 const UNDECIDED = new Set([401, 408, 425, 429]);
 const BY_STATE = { APPROVED: "paid", DECLINED: "declined" };
+// The plan beside the bill is not good any more, or its benefits are worth less: it is made anew or left out.
+const PLAN_CODES = new Set(["tsn_expired", "tsn_cancelled", "tsn_used", "quote_changed", "not_found"]);
 const COUNTER_CODES = new Set(["counter_used", "counter_ahead"]);
 export const IN_THE_MIDDLE = new Set(["looking", "waiting", "open", "checking"]);
 const FOLLOWS = new Set(["looking", "waiting", "checking"]);
@@ -68,12 +71,29 @@ export class Purchase {
       const made = await pin.nextCode({ secret, pin: typed, subject: this.state.tid, card: tokenOf(card) });
       const { merchant, amount, currency } = shown;
       const body = { card, merchant: merchant.id, amount, currency, counter: made.counter, pin_code: made.code };
+      const { plan } = this.state;
+      if (plan) Object.assign(body, { plan: plan.plan, max_remainder: amount - plan.savings });
       if (this.state.bill) body.bill = toB64url(this.state.bill);
       Object.assign(this.state, { counter: made.counter, card });
       this.#begin("approve", body);
       await this.#drive();
       if (this.state.step !== "open" || !(await this.#isMended(shown))) return;
     }
+  }
+
+  /* Plans with the best of the customer's benefits for this bill; without any that counts, says so. */
+  async useBenefits(card) {
+    const { merchant, amount, currency } = this.state.claimed;
+    const plan = await forBill({ card, merchant: merchant.id, amount, currency });
+    Object.assign(this.state, { plan: plan.savings ? plan : null, planned: true, card });
+    await this.#settle("open");
+    await this.#tell();
+  }
+
+  async leaveBenefits() {
+    Object.assign(this.state, { plan: null, planned: false });
+    await this.#settle("open");
+    await this.#tell();
   }
 
   release() {
@@ -146,6 +166,7 @@ export class Purchase {
     if (call.act === "release") return this.#settle(this.state.differs ? "refused" : "released", this.state.differs);
     if (call.act === "approve") await pin.succeeded(this.state.counter);
     this.state.code = told.approval_code ?? "";
+    Object.assign(this.state, { lines: told.lines ?? [], rest: told.remainder });
     return this.#end(told.state, told.decline_reason);
   }
 
@@ -190,6 +211,7 @@ export class Purchase {
       this.state.pending = call.act === "approve" ? code : "";
       return undefined;
     }
+    if (PLAN_CODES.has(code)) Object.assign(this.state, { plan: null, planned: false });
     const stays = call.act === "approve" && !code.startsWith("bill_") && !code.startsWith("relay_");
     return this.#settle(stays ? "open" : "refused", code);
   }

@@ -1,4 +1,5 @@
 /* What was paid, and given back. */
+import { paidBy } from "./benefit_words.js";
 import { banner, h, icon, pill } from "./dom.js";
 import { payments } from "./wallet.js";
 import { PAYMENT_STATES, day, money, refused } from "./words.js";
@@ -55,6 +56,7 @@ export const receipt = async (_app, reference) => {
   const rows = [
     ["Approval code", payment.approval_code],
     ["Time", day(payment.approved_at ?? payment.created_at)],
+    ["T-ID", payment.tid],
     ["Receipt", payment.payment],
   ];
   const body = [
@@ -65,6 +67,7 @@ export const receipt = async (_app, reference) => {
       h("p", { class: "figure" }, worth(payment.amount)),
       h("p", {}, pill(stateOf(payment))),
     ),
+    payment.lines.length ? paidBy(payment) : null,
     payment.refunds.length
       ? h(
           "dl",

@@ -1,6 +1,4 @@
 /* The camera as a scanner, where the browser reads QR codes (BarcodeDetector); elsewhere the number is typed. */
-import { readNumber } from "./numbers.js";
-
 const LOOK_EVERY_MS = 200;
 
 export const canScan = async () => {
@@ -12,9 +10,10 @@ export const canScan = async () => {
   }
 };
 
-/* Shows the camera in a video element and calls onFound once, with what readNumber makes of a code; returns what stops it.
+/* Shows the camera in a video element and calls onFound once, with the first that read makes of a code's text (null: look
+   on); returns what stops it.
    Throws what getUserMedia throws: NotAllowedError where the customer says no, NotFoundError without a camera. */
-export const scanInto = async (video, onFound) => {
+export const scanInto = async (video, read, onFound) => {
   const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
   const detector = new BarcodeDetector({ formats: ["qr_code"] });
   video.srcObject = stream;
@@ -28,10 +27,8 @@ export const scanInto = async (video, onFound) => {
   const look = async () => {
     if (!video.srcObject) return;
     const codes = await detector.detect(video).catch(() => []);
-    const found = codes
-      .map((code) => readNumber(code.rawValue))
-      .find((number) => number.tid || number.fault !== "none");
-    if (found) {
+    const found = codes.map((code) => read(code.rawValue)).find((each) => each !== null);
+    if (found !== undefined) {
       stop();
       onFound(found);
       return;

@@ -1,13 +1,14 @@
 /* One payment on the screen: looked for, decided with a PIN, on its way, at its end. */
-import { banner, button, h, icon, link, linkButton, say } from "./dom.js";
+import { linesOf } from "./benefit_words.js";
+import { banner, button, h, icon, linkButton, say } from "./dom.js";
 import { inFours } from "./numbers.js";
+import { pinForm } from "./pinpad.js";
 import { cards, now } from "./wallet.js";
-import { declined, ended, left, money, refused } from "./words.js";
+import { declined, ended, left, money, refused, saidOf } from "./words.js";
 
-const PIN_FORM = /^[0-9]{4,12}$/;
 const TICK_MS = 1_000;
 
-const stage = (tone, { sign, lead, amount, words, acts = [] }) =>
+export const stage = (tone, { sign, lead, amount, words, acts = [] }) =>
   h(
     "section",
     { class: `till-stage ${tone}` },
@@ -18,7 +19,7 @@ const stage = (tone, { sign, lead, amount, words, acts = [] }) =>
     acts,
   );
 
-const waiting = (lead, words, amount) =>
+export const waiting = (lead, words, amount) =>
   stage("till-check", { sign: h("span", { class: "phone-ring" }), lead, words, amount });
 
 const amountOf = ({ claimed }) => (claimed ? money(claimed.amount, claimed.currency) : "");
@@ -49,7 +50,12 @@ export const screens = {
       lead: "PAID",
       amount: amountOf(state),
       words: [shopOf(state.claimed), h("br"), "Approval ", h("span", { class: "mono" }, state.code)],
-      acts: [h("a", { class: "btn btn-primary btn-lg", href: "#home" }, "Done")],
+      acts: [
+        state.lines?.length
+          ? linesOf({ ...state.claimed, lines: state.lines, rest: state.rest, restWord: "The card paid" })
+          : null,
+        h("a", { class: "btn btn-primary btn-lg", href: "#home" }, "Done"),
+      ],
     }),
     linkButton("#receipts", "", icon("sales", 20), "See the receipt"),
   ],
@@ -92,7 +98,7 @@ export const decide = async (app, state, purchase) => {
       "p",
       { class: "muted" },
       claimed.order ? `Order ${claimed.order}, ` : "",
-      countDown(app, claimed.expires_at, purchase),
+      countDown(app, claimed.expires_at, () => purchase.go()),
     ),
   );
   const ways = h(
@@ -114,17 +120,64 @@ export const decide = async (app, state, purchase) => {
   }
   const chosen = usable.find((card) => card.card === state.card) ?? usable[0];
   const told = state.reason && banner("bad", refused(state.reason));
-  return [head, told, pinForm({ usable, chosen, worth, purchase, locked: state.reason === "device_locked" }), ways];
+  const pin = pinForm({
+    above: cardPick(usable, chosen),
+    words: `Pay ${state.plan ? money(mostOf(state), claimed.currency) : worth}`,
+    note: "The shop sees only that you paid, never your card number.",
+    locked: state.reason === "device_locked",
+    act: (typed, form) => purchase.approve(new FormData(form).get("card"), typed),
+  });
+  return [head, told, benefitsOf(purchase), pin, ways];
 };
 
-const countDown = (app, expiresAt, purchase) => {
+const mostOf = ({ claimed, plan }) => claimed.amount - plan.savings;
+
+/* What benefits would pay of the bill: asked for by the customer, as every plan ends the one before. */
+const benefitsOf = (purchase) => {
+  const { claimed, plan, planned } = purchase.state;
+  const fault = h("div");
+  const act = (does) => async () => {
+    try {
+      await does();
+    } catch (wrong) {
+      fault.replaceChildren(banner("bad", saidOf(wrong)));
+    }
+  };
+  const card = () => document.querySelector("[name=card]:checked").value;
+  if (!plan) {
+    return h(
+      "section",
+      { class: "stack stack-2" },
+      planned ? h("p", { class: "muted" }, "None of your benefits takes anything off this bill.") : null,
+      planned ? null : button("", act(() => purchase.useBenefits(card())), icon("tag", 20), "Use my benefits"),
+      fault,
+    );
+  }
+  return h(
+    "section",
+    { class: "stack stack-2", "aria-label": "Benefits" },
+    h(
+      "dl",
+      { class: "kv kv-money" },
+      h("dt", {}, "Benefits", h("span", { class: "hint" }, plan.selections.map((each) => each.source).join(", "))),
+      h("dd", {}, money(-plan.savings, claimed.currency)),
+      h("dt", { class: "total" }, "The card pays at most"),
+      h("dd", { class: "total" }, money(mostOf(purchase.state), claimed.currency)),
+    ),
+    button("btn-quiet", act(() => purchase.leaveBenefits()), "Leave benefits out"),
+    fault,
+  );
+};
+
+/* Counts down to a time, and calls over once it is there. */
+export const countDown = (app, expiresAt, over) => {
   const words = h("span");
   const tick = () => {
     const ms = Date.parse(expiresAt) - now();
     words.textContent = `good for ${left(ms)}`;
     if (ms <= 0) {
       clearInterval(timer);
-      purchase.go();
+      over();
     }
   };
   const timer = setInterval(tick, TICK_MS);
@@ -152,70 +205,6 @@ const cardPick = (usable, chosen) =>
       ),
     ),
   );
-
-const pinForm = ({ usable, chosen, worth, purchase, locked }) => {
-  const fault = h("p", { class: "err", id: "pin-err", hidden: true }, icon("bad"), "A PIN has 4 to 12 digits.");
-  const input = h("input", {
-    class: "input phone-pin",
-    id: "pin",
-    type: "password",
-    inputmode: "none",
-    maxlength: 12,
-    autocomplete: "off",
-    "aria-describedby": "pin-err",
-    disabled: locked,
-  });
-  const type = (digit) => {
-    if (input.value.length < 12) input.value += digit;
-    input.focus();
-  };
-  const erase = () => {
-    input.value = input.value.slice(0, -1);
-    input.focus();
-  };
-  const key = (label, act, extra = {}) =>
-    h("button", { type: "button", onclick: act, disabled: locked, ...extra }, label);
-  const pad = h(
-    "div",
-    { class: "keypad", role: "group", "aria-label": "Digits" },
-    [..."123456789"].map((digit) => key(digit, () => type(digit))),
-    h("span"),
-    key("0", () => type("0")),
-    key(icon("erase", 20), erase, { "aria-label": "Erase one digit" }),
-  );
-  const submit = h(
-    "button",
-    { class: "btn btn-primary btn-block", type: "submit", disabled: locked },
-    icon("lock", 20),
-    `Pay ${worth}`,
-  );
-  const form = h(
-    "form",
-    {
-      class: "stack",
-      novalidate: true,
-      onsubmit: (event) => {
-        event.preventDefault();
-        fault.hidden = PIN_FORM.test(input.value);
-        input.setAttribute("aria-invalid", String(!fault.hidden));
-        if (!fault.hidden) {
-          input.focus();
-          return;
-        }
-        const pin = input.value;
-        input.value = "";
-        input.disabled = submit.disabled = true; // once: what comes next is drawn anew
-        purchase.approve(new FormData(form).get("card"), pin);
-      },
-    },
-    cardPick(usable, chosen),
-    h("div", { class: "field" }, h("label", { for: "pin" }, "PIN"), fault, input),
-    pad,
-    submit,
-    h("p", { class: "muted small" }, "The shop sees only that you paid, never your card number."),
-  );
-  return form;
-};
 
 const TITLES = {
   looking: "Pay",

@@ -80,7 +80,7 @@ const send = async (request) => {
 
 const DEVICE = "device";
 
-/* What enrolment left here: {device, pair, secret, name}; undefined before. */
+/* What enrolment left here: {device, pair, secret, appSerial, fingerprint}; undefined before. */
 export const enrolled = () => store.read(DEVICE);
 
 /* Makes this browser a phone of the customer whose code it is. */
@@ -88,17 +88,18 @@ export const enrol = async ({ code, pin, name }) => {
   const pair = await newSigningKey();
   const secret = await newDeviceSecret();
   const publicKey = await publicBytes(pair);
+  const appSerial = toB64url(random(12));
   const body = JSON.stringify({
     code,
     kind: "PHONE",
     name,
     public_key: toB64url(publicKey),
-    app_serial: toB64url(random(12)),
+    app_serial: appSerial,
     psn_key: toB64url(await psnKey(secret, pin)),
   });
   const keyid = toB64url(await kidOf(publicKey));
   const told = await send({ pair, keyid, method: "POST", path: "/enrolments", body, key: newIdempotencyKey() });
-  await store.write(DEVICE, { device: told.device, pair, secret, fingerprint: told.fingerprint });
+  await store.write(DEVICE, { device: told.device, pair, secret, appSerial, fingerprint: told.fingerprint });
 };
 
 const asDevice = async (request) => {
@@ -111,6 +112,8 @@ export const get = (path) => asDevice({ method: "GET", path });
 /* The same key for the same act, however often it is sent; body a JSON-able value, or nothing. */
 export const post = (path, body, key = newIdempotencyKey()) =>
   asDevice({ method: "POST", path, body: body ? JSON.stringify(body) : null, key });
+
+export const remove = (path, key = newIdempotencyKey()) => asDevice({ method: "DELETE", path, key });
 
 export const cards = async () => (await get("/wallet/cards")).cards;
 

@@ -11,6 +11,10 @@ export const money = (amount, currency) => {
   return (amount < 0 ? "\u2212" : "") + format.format(exact);
 };
 
+/* How many digits stand after the point: KRW 0, USD 2, KWD 3. */
+export const digitsOf = (currency) =>
+  new Intl.NumberFormat(LOCALE, { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
+
 export const clock = (text) =>
   new Date(text).toLocaleTimeString(LOCALE, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 export const day = (text) => {
@@ -127,6 +131,8 @@ const REFUSALS = {
   bill_foreign: ["Another shop's bill", "The bill or its relay is another shop's. Ask the cashier."],
   bill_voided: ["A newer bill is there", "The shop has replaced this bill. Fetch the new one from the relay."],
   bill_expired: ["The bill has expired", "Ask the cashier for a new one."],
+  merchant_suspended: ["This shop takes no payments now", "Nothing was paid. Ask at the shop."],
+  terminal_revoked: ["This till is out of service", "Nothing was paid. Ask for a new number at another till."],
   relay_revoked: ["This relay is out of service", "Ask the cashier for a number to type."],
   relay_unpaired: ["This relay is not the shop's", "Ask the cashier for a number to type."],
   enrolment_code_invalid: [
@@ -150,6 +156,14 @@ const REFUSALS = {
     "No relay answers",
     "Look whether it runs and the address is right. It answers this page only at the address it was given as --portal.",
   ],
+  quote_changed: [
+    "Benefits are worth less now",
+    "Nothing was paid. Use your benefits anew, or pay without them.",
+  ],
+  tsn_expired: ["The plan's time is over", "Nothing was paid. Use your benefits anew, or pay without them."],
+  tsn_cancelled: ["A newer plan replaced this one", "Nothing was paid. Use your benefits anew, or pay without them."],
+  tsn_used: ["The plan is at a till", "Nothing was paid. Use your benefits anew, or pay without them."],
+  benefit_unavailable: ["A benefit is gone", "It was used, or has ended, meanwhile. Look at your benefits again."],
   gone: ["The bill is gone", "It was paid, replaced or has expired. Look at the list again."],
   unreachable: ["No connection", "The portal did not answer, and nothing was paid. Try again."],
 };

@@ -79,6 +79,27 @@ class Handset:
         self.page.get_by_label("PIN", exact=True).fill(pin)
         self.page.get_by_role("button", name="Pay ").click()
 
+    def make_code(self, *, by_card: bool = False, **typed: str) -> None:
+        """Make a code of all benefits; ``typed``: what is written into fields, by their names."""
+        self.page.get_by_role("link", name="Benefits", exact=True).click()
+        expect(self.heading("Benefits")).to_be_visible(timeout=SOON_MS)
+        if by_card:
+            self.page.locator("[name=card]").nth(1).check()
+        for name, text in typed.items():
+            self.page.locator(f"[name={name}]").fill(text)
+        self.press("Make the code")
+        expect(self.heading("Show the code")).to_be_visible(timeout=SOON_MS)
+
+    def make_it_pay(self, pin: str = PIN) -> None:
+        """Type the PIN under the code: from now on showing it pays."""
+        self.page.get_by_label("PIN", exact=True).fill(pin)
+        self.press("Make it pay too")
+        expect(self.heading("Show to pay")).to_be_visible(timeout=SOON_MS)
+
+    def digits(self) -> str:
+        """Return what the cashier may type."""
+        return "".join(self.page.locator(".qr .tid span").all_inner_texts())
+
     def shows(self, *texts: str, within_ms: int = SOON_MS) -> None:
         """Wait until the screen says each of ``texts``."""
         for text in texts:

@@ -24,5 +24,6 @@ def desk(chromium, settings, static_from_source) -> Iterator[Desk]:
     desk = Desk(page)
     desk.open()
     yield desk
+    page.unroute_all(behavior="wait")  # a page closed with an answer under way may never close
     page.close()
     assert not faults

@@ -63,6 +63,7 @@ def test_any_close_is_said_at_once_and_caught_up(desk: Desk, code: int) -> None:
 def test_an_ended_session_leads_to_sign_in(desk: Desk) -> None:
     desk.sockets[-1].close(code=4401)
     desk.until(lambda: "/sign-in" in desk.visited, seconds=2)
+    desk.page.wait_for_url("**/sign-in*")
 
 
 def test_silence_is_noticed_and_asked_over_the_other_path(desk: Desk) -> None:

@@ -102,7 +102,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def portal(tmp_path_factory):
     name, port, rns_port = f"simulated_{secrets.token_hex(4)}", free_port(), free_port()
     with psycopg.connect(database("postgres"), autocommit=True) as server:

@@ -97,18 +97,22 @@ class TestPlanted:
         assert found() == {("3.07", paid["tid"])}
 
     def test_money_that_moved_twice(self, portal, logs, found):
-        tid = ended(logs, "paid")
-        with doubled(portal, tid):
+        with doubled(portal, all_ended(logs, "paid")) as tid:
             assert ("I2", tid) in found()
 
 
 def ended(logs, screen):
     """Return a T-ID that the till showed like this at last."""
-    return next(
+    return all_ended(logs, screen)[0]
+
+
+def all_ended(logs, screen):
+    """Return the T-IDs that the till showed like this at last."""
+    return [
         line["tid"]
         for line in journal.read(logs / "tills.jsonl")
         if (line["op"], line["result"]) == ("closed", screen)
-    )
+    ]
 
 
 def screen(logs, tid):
@@ -133,22 +137,31 @@ def change(logs, tid, op, **facts):
 
 
 @contextmanager
-def doubled(portal, tid):
-    """Let a payment's sale stand in the ledger twice, as nothing in the portal could."""
+def doubled(portal, tids):
+    """Let the sale of one of these stand in the ledger twice, as nothing in the portal could.
+
+    Yield its T-ID. What benefits paid whole has no sale.
+    """
     url = portal.environment["DATABASE_URL"]
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
-        made = connection.execute(TWICE, [tid]).fetchone()[0]
+        made, tid = connection.execute(TWICE, [tids]).fetchone()
         try:
-            yield
+            yield tid
         finally:
             connection.execute("DELETE FROM settlement_transfer WHERE id = %s", [made])
 
 
 TWICE = """
-INSERT INTO settlement_transfer (code, debit_id, credit_id, amount_minor, currency, payment_id,
-                                 posting_id)
-SELECT t.code, t.debit_id, t.credit_id, t.amount_minor, t.currency, t.payment_id, t.posting_id
-  FROM settlement_transfer t JOIN settlement_paymentrequest r ON r.payment_id = t.payment_id
- WHERE r.tid = %s AND t.code = 'ONLINE_SALE' RETURNING id
+WITH sale AS (
+    SELECT t.*, r.tid
+      FROM settlement_transfer t JOIN settlement_paymentrequest r ON r.payment_id = t.payment_id
+     WHERE r.tid = ANY(%s) AND t.code = 'ONLINE_SALE' LIMIT 1
+), twice AS (
+    INSERT INTO settlement_transfer (code, debit_id, credit_id, amount_minor, currency, payment_id,
+                                     posting_id)
+    SELECT code, debit_id, credit_id, amount_minor, currency, payment_id, posting_id FROM sale
+    RETURNING id
+)
+SELECT twice.id, sale.tid FROM twice, sale
 """

@@ -1,1 +1,0 @@
-"""Programmes, holdings and plans come with smart shopping (mission §2)."""

@@ -1,0 +1,1 @@
+"""What benefits are worth on a purchase, pure (``docs/algorithms/benefits.md``)."""

@@ -1,0 +1,89 @@
+"""What a refunded payment earned is taken back, as far as it is still there."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import Sum
+
+from benefits.models import Accrual, Clawback, Holding, Lot, StampCard
+
+
+class Taken(NamedTuple):
+    """Points taken back, and those that were spent already; minor units."""
+
+    back: int
+    short: int
+
+
+@transaction.atomic
+def claw_back(
+    *, document: str, key: str, refunded_minor: int, purchase_minor: int, at: datetime
+) -> Taken:
+    """
+    Take back what ``document`` earned, once per ``key``: points in the proportion of what is
+    refunded so far, a stamp with the whole purchase, and with it a reward nobody has used.
+
+    For payments without benefits as well: settlement calls it when it refunds.
+    """
+    back = short = 0
+    accruals = (
+        Accrual.objects.filter(document=document)
+        .exclude(clawbacks__key=key)
+        .select_related("lot", "card")
+        .order_by("pk")
+    )
+    for accrual in accruals:
+        due = accrual.amount * refunded_minor // purchase_minor - _so_far(accrual)
+        if accrual.lot is not None:
+            taken = _points_back(accrual.lot, due)
+        else:
+            taken = _stamp_back(accrual, due)
+        Clawback.objects.create(accrual=accrual, key=key, amount=taken, short=due - taken, at=at)
+        if accrual.lot is not None:
+            back, short = back + taken, short + due - taken
+    return Taken(back, short)
+
+
+def _so_far(accrual: Accrual) -> int:
+    sums = accrual.clawbacks.aggregate(amount=Sum("amount"), short=Sum("short"))
+    return (sums["amount"] or 0) + (sums["short"] or 0)
+
+
+def _points_back(lot: Lot, due: int) -> int:
+    """Take points back from their own lot first, then from those that live longest."""
+    holding = Holding.objects.select_for_update(no_key=True).get(pk=lot.holding_id)
+    touched: list[Lot] = []
+    taken = 0
+    for each in _in_order(holding, lot):
+        part = min(due - taken, each.left_minor)
+        if part:
+            each.left_minor -= part
+            taken += part
+            touched.append(each)
+    Lot.objects.bulk_update(touched, ["left_minor"])
+    holding.balance_minor = (holding.balance_minor or 0) - taken
+    holding.save(update_fields=["balance_minor"])
+    return taken
+
+
+def _in_order(holding: Holding, first: Lot) -> Sequence[Lot]:
+    others = list(holding.lots.filter(left_minor__gt=0).order_by("-expires_at", "pk"))
+    return sorted(others, key=lambda lot: lot.pk != first.pk)
+
+
+def _stamp_back(accrual: Accrual, due: int) -> int:
+    if due < 1 or accrual.card_id is None:
+        return 0
+    card = StampCard.objects.select_for_update(no_key=True).get(pk=accrual.card_id)
+    if card.reward_id is None:
+        card.stamps -= 1
+        card.save(update_fields=["stamps"])
+        return 1
+    # A full card is not opened again: its reward goes, if nobody has used it.
+    reward = Holding.objects.select_for_update(no_key=True).get(pk=card.reward_id)
+    if reward.state != Holding.State.ACTIVE or reward.uses_held or reward.used:
+        return 0
+    reward.transition(Holding.State.WITHDRAWN)
+    return 1

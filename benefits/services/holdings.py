@@ -1,0 +1,206 @@
+"""Holdings: granted once per key, ended when their time is up."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from benefits.models import Definition, Holding, Lot
+from benefits.rules.vocabulary import BALANCES, Kind
+from benefits.services import budgets
+from benefits.services.budgets import Want
+from config import pipeline, references, sealing
+from config.refusals import Refused
+from wallets.models import Customer
+
+LIMIT: Final = 500
+
+
+class BenefitNotOut(Refused):
+    code = "benefit_not_out"
+    status = 409
+    title = "This benefit is not out, or has ended"
+
+
+class BudgetExhausted(Refused):
+    code = "budget_exhausted"
+    status = 409
+    title = "The budget of this benefit is spent"
+
+
+class WorthMissing(Refused):
+    code = "worth_missing"
+    title = "Points and gift cards are granted with an amount, cash receipts with an identifier"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """What one grant brings where the definition leaves it open.
+
+    ``amount_minor``: of points and gift cards. ``expires_at``: of points, of this lot alone.
+    ``identifier``: of a cash receipt, carried and shown by its last four characters.
+    """
+
+    amount_minor: int | None = None
+    expires_at: datetime | None = None
+    identifier: str = ""
+
+
+NOTHING_MORE: Final = Worth()
+
+
+@transaction.atomic
+def grant(
+    *,
+    definition: Definition,
+    customer: Customer,
+    at: datetime,
+    key: str = "",
+    worth: Worth = NOTHING_MORE,
+) -> Holding:
+    """Give ``customer`` a benefit, once per ``key``: the same again changes nothing.
+
+    Without a key there is one grant to a customer. Points of one definition are one holding, to
+    which each key adds a lot. The budget of points and gift cards is taken here.
+
+    :raises BenefitNotOut: the definition is not published, or its time is over
+    :raises BudgetExhausted: the grant would overrun it; nothing is granted
+    :raises WorthMissing: an amount or an identifier is missing
+    """
+    _refuse_unfit(definition, worth, at)
+    if definition.kind == Kind.POINTS:
+        return _grant_points(definition, customer, key, worth, at)
+    holding, made = Holding.objects.get_or_create(
+        definition=definition, customer=customer, key=key, defaults=_born(definition, worth, at)
+    )
+    if made and definition.kind == Kind.GIFT_CARD:
+        _take_budget(definition, worth.amount_minor or 0)
+    return holding
+
+
+def lot_of(*, holding: Holding, key: str) -> Lot:
+    """Return the lot that ``key`` added to a holding of points."""
+    return Lot.objects.get(holding=holding, key=key)
+
+
+def _refuse_unfit(definition: Definition, worth: Worth, at: datetime) -> None:
+    over = definition.ends_at is not None and at >= definition.ends_at
+    if definition.state != Definition.State.PUBLISHED or over:
+        raise BenefitNotOut
+    needs_amount = definition.kind in BALANCES
+    if needs_amount and (worth.amount_minor or 0) < 1:
+        raise WorthMissing
+    if definition.kind == Kind.CASH_RECEIPT and not worth.identifier:
+        raise WorthMissing
+
+
+def _born(definition: Definition, worth: Worth, at: datetime) -> dict[str, object]:
+    reference = references.new("BNF")
+    is_balance = definition.kind in BALANCES
+    opening = worth.amount_minor if definition.kind == Kind.GIFT_CARD else 0
+    return {
+        "reference": reference,
+        "kind": definition.kind,
+        "uses": None if is_balance else definition.uses_each,
+        "balance_minor": opening if is_balance else None,
+        "starts_at": definition.starts_at,
+        "ends_at": _ends_at(definition, at),
+        "granted_at": at,
+        **_identified(reference, worth.identifier),
+    }
+
+
+def _identified(reference: str, identifier: str) -> dict[str, object]:
+    if not identifier:
+        return {}
+    sealed = sealing.seal(identifier.encode(), context=f"holding.identifier.{reference}")
+    return {"identifier": sealed, "identifier_tail": identifier[-4:]}
+
+
+def _ends_at(definition: Definition, at: datetime) -> datetime | None:
+    if definition.valid_days is None:
+        return definition.ends_at
+    by_days = at + timedelta(days=definition.valid_days)
+    return by_days if definition.ends_at is None else min(by_days, definition.ends_at)
+
+
+def _grant_points(
+    definition: Definition, customer: Customer, key: str, worth: Worth, at: datetime
+) -> Holding:
+    amount = worth.amount_minor or 0
+    holding, _made = Holding.objects.get_or_create(
+        definition=definition,
+        customer=customer,
+        key="",
+        defaults=_born(definition, worth, at) | {"ends_at": definition.ends_at},
+    )
+    holding = Holding.objects.select_for_update(no_key=True).get(pk=holding.pk)
+    _lot, added = Lot.objects.get_or_create(
+        holding=holding,
+        key=key,
+        defaults={
+            "granted_minor": amount,
+            "left_minor": amount,
+            "expires_at": worth.expires_at or _ends_at(definition, at),
+            "granted_at": at,
+        },
+    )
+    if added:
+        _take_budget(definition, amount)
+        holding.balance_minor = (holding.balance_minor or 0) + amount
+        holding.save(update_fields=["balance_minor"])
+    return holding
+
+
+def _take_budget(definition: Definition, amount_minor: int) -> None:
+    if definition.budget_minor is None and definition.uses_in_all is None:
+        return
+    taken = budgets.take(wants={definition.pk: Want(minor=amount_minor, uses=1)})
+    if taken.exhausted:
+        raise BudgetExhausted
+    pipeline.run(*taken.then)
+
+
+def expire_due(*, at: datetime, limit: int = LIMIT) -> int:
+    """End up to ``limit`` holdings, and as many lots of points, whose time is up; return how many.
+
+    What is at a till is left until that is over; its time stood still meanwhile.
+    """
+    return _expire_lots(at, limit) + _expire_holdings(at, limit)
+
+
+@transaction.atomic
+def _expire_holdings(at: datetime, limit: int) -> int:
+    due = Holding.objects.filter(
+        state=Holding.State.ACTIVE, ends_at__lte=at, uses_held=0, held_minor=0
+    )
+    # A gift card with a balance stays: what is on it is owed, whether or not it can still be used.
+    ids = _locked(due.exclude(balance_minor__gt=0), limit)
+    return Holding.objects.filter(pk__in=ids).update(state=Holding.State.EXPIRED)
+
+
+@transaction.atomic
+def _expire_lots(at: datetime, limit: int) -> int:
+    over = Q(lots__left_minor__gt=0, lots__expires_at__lte=at)
+    ids = Holding.objects.filter(over).order_by("pk").values_list("pk", flat=True)[:limit]
+    held = {
+        holding.pk: holding
+        for holding in Holding.objects.select_for_update(no_key=True)
+        .filter(pk__in=set(ids))
+        .order_by("pk")
+    }
+    lots = list(Lot.objects.filter(holding__in=held, left_minor__gt=0, expires_at__lte=at))
+    for lot in lots:
+        holding = held[lot.holding_id]
+        holding.balance_minor = (holding.balance_minor or 0) - lot.left_minor
+        lot.left_minor = 0
+    Lot.objects.bulk_update(lots, ["left_minor"])
+    Holding.objects.bulk_update(held.values(), ["balance_minor"])
+    return len(lots)
+
+
+def _locked(rows: QuerySet[Holding], limit: int) -> list[int]:
+    picked = rows.select_for_update(no_key=True, skip_locked=True).order_by("pk")
+    return list(picked.values_list("pk", flat=True)[:limit])

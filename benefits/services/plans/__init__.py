@@ -1,0 +1,55 @@
+"""Plans: made by a phone, looked up by their number at a till, ended by time."""
+
+from benefits.services.plans.ending import expire_due
+from benefits.services.plans.looking_up import (
+    CardRequired,
+    NumberMalformed,
+    Presented,
+    PsnExpired,
+    PsnInvalid,
+    PsnUsed,
+    TsnCancelled,
+    TsnExpired,
+    TsnUnknown,
+    TsnUsed,
+    documents_of,
+    judge_psn,
+    look_up,
+    needs_consent,
+    own,
+    refusal_of,
+)
+from benefits.services.plans.making import (
+    BenefitUnavailable,
+    BestFor,
+    Choice,
+    Made,
+    Wish,
+    make,
+)
+
+__all__ = [
+    "BenefitUnavailable",
+    "BestFor",
+    "CardRequired",
+    "Choice",
+    "Made",
+    "NumberMalformed",
+    "Presented",
+    "PsnExpired",
+    "PsnInvalid",
+    "PsnUsed",
+    "TsnCancelled",
+    "TsnExpired",
+    "TsnUnknown",
+    "TsnUsed",
+    "Wish",
+    "documents_of",
+    "expire_due",
+    "judge_psn",
+    "look_up",
+    "make",
+    "needs_consent",
+    "own",
+    "refusal_of",
+]

@@ -1,0 +1,1 @@
+"""A stand-in for an issuer's own system: a process by itself, with no part in our database."""

@@ -1,0 +1,91 @@
+"""The stand-in for an issuer's own system, and what is believed of such a system's answers."""
+
+import json
+
+import pytest
+
+from config.wire.errors import Malformed
+from issuers.authoriser.book import Book, Failure, Settings
+from issuers.rules.authorisation import DeclineReason
+from issuers.services import remote
+from issuers.wire import authorising
+from issuers.wire.authorising import Decision, Question
+
+ASKED = Question("PAY-1", "Y2FyZA", "MER-1", 1_000, "KRW")
+
+
+def book(**settings):
+    return Book(pause=lambda _s: None, settings=Settings(**settings))
+
+
+class TestTheBook:
+    def test_says_the_same_word_again_whatever_it_was_told_since(self):
+        kept = book()
+        first = kept.authorise(ASKED)
+        kept.settings = Settings(failure=Failure.DECLINE)
+
+        assert kept.authorise(ASKED)[1] == first[1] == Decision(approved=True)
+        assert kept.standing()["stands"] == {"PAY-1": 1_000}
+
+    def test_undoes_an_approval(self):
+        kept = book()
+        kept.authorise(ASKED)
+
+        assert kept.reverse("PAY-1")
+        assert kept.standing()["stands"] == {}
+
+    def test_refuses_what_a_reversal_overtook(self):
+        kept = book()
+        kept.reverse("PAY-1")
+
+        assert not kept.authorise(ASKED)[1].approved
+        assert kept.standing()["approved"] == 0
+
+    def test_refuses_a_reversal_that_came_while_it_thought(self):
+        kept = book(failure=Failure.LATE)
+        kept.pause = lambda _s: kept.reverse("PAY-1")
+
+        assert not kept.authorise(ASKED)[1].approved
+
+    def test_knows_one_question_a_document(self):
+        kept = book()
+        kept.authorise(ASKED)
+
+        with pytest.raises(ValueError, match="another question"):
+            kept.authorise(ASKED._replace(amount=999))
+
+    def test_fails_by_its_seed(self):
+        def drawn(seed):
+            kept = Book(pause=lambda _s: None, settings=Settings(failure=Failure.MIXED), seed=seed)
+            return [kept.authorise(ASKED._replace(document=f"PAY-{n}"))[0] for n in range(20)]
+
+        assert drawn(1) == drawn(1) != drawn(2)
+
+
+class TestWhatIsBelieved:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"[]",
+            b"{",
+            b"[" * 5000,
+            b"\xff",
+            json.dumps({"document": "PAY-2", "decision": "APPROVED"}).encode(),
+            json.dumps({"document": "PAY-1", "decision": "MAYBE"}).encode(),
+            json.dumps({"document": "PAY-1", "decision": ["APPROVED"]}).encode(),
+            json.dumps({"document": "PAY-1", "decision": "DECLINED", "reason": 5}).encode(),
+        ],
+        ids=str,
+    )
+    def test_nothing_but_a_decision_on_this_document(self, body):
+        with pytest.raises(Malformed):
+            authorising.decision_of(body, document="PAY-1")
+
+    def test_a_reason_of_its_own_is_issuer_refused(self):
+        assert remote.word_of(Decision(False, "velocity")).reason is DeclineReason.VELOCITY
+        assert remote.word_of(Decision(False, "51")).reason is DeclineReason.ISSUER_REFUSED
+        assert remote.word_of(Decision(True)) == remote.Word(None, is_told=True)
+
+    def test_a_question_survives_the_way(self):
+        assert authorising.question_of(authorising.body_of(ASKED)) == ASKED
