@@ -1,19 +1,21 @@
 """What a payment earns: points and stamps, given after it (mission §2, 6.02)."""
 
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 
 from benefits.models import Accrual, Earning, StampCard
 from benefits.selectors.earning_rules import earns_of
-from benefits.services import holdings
+from benefits.services import budgets, holdings
 from benefits.services.holdings import BenefitNotOut, BudgetExhausted, Worth
 from merchants.models import Merchant
 from wallets.models import Customer
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def give(
     *,
     customer: Customer,
@@ -55,7 +57,7 @@ def _give(
     if not earns_of(rule=rule).amount_of(base_minor):
         return None
     try:
-        with transaction.atomic():
+        with _undone_where_refused(rule):
             if rule.points_bps is None:
                 return _stamp(rule, customer, document, base_minor, at)
             return _points(rule, customer, document, base_minor, at)
@@ -63,16 +65,21 @@ def _give(
         return None
 
 
+def _undone_where_refused(rule: Earning) -> AbstractContextManager[Any]:
+    """Return a savepoint, unless a refusal of ``rule`` comes before anything is written."""
+    is_plain = rule.points_bps is not None and not budgets.is_limited(definition=rule.gives)
+    return nullcontext() if is_plain else transaction.atomic()
+
+
 def _points(
     rule: Earning, customer: Customer, document: str, base_minor: int, at: datetime
 ) -> Accrual:
     amount = earns_of(rule=rule).amount_of(base_minor)
-    key = f"{rule.reference} {document}"
     expires_at = None if rule.lot_days is None else at + timedelta(days=rule.lot_days)
-    holding = holdings.grant(
+    lot = holdings.add_points(
         definition=rule.gives,
         customer=customer,
-        key=key,
+        key=f"{rule.reference} {document}",
         worth=Worth(amount_minor=amount, expires_at=expires_at),
         at=at,
     )
@@ -82,7 +89,7 @@ def _points(
         customer=customer,
         base_minor=base_minor,
         amount=amount,
-        lot=holdings.lot_of(holding=holding, key=key),
+        lot=lot,
         given_at=at,
     )
 

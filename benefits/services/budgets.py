@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from django.db import transaction
 from django.db.models import QuerySet
 
-from benefits.models import BudgetSlot
+from benefits.models import BudgetSlot, Definition
 from config import pipeline
 from config.pipeline import Statement
 
@@ -39,6 +39,11 @@ class _Exhausted(Exception):
     def __init__(self, definitions: frozenset[int]) -> None:
         super().__init__()
         self.definitions = definitions
+
+
+def is_limited(*, definition: Definition) -> bool:
+    """Return whether a definition has a budget, in money or in uses."""
+    return definition.budget_minor is not None or definition.uses_in_all is not None
 
 
 def take(*, wants: Mapping[int, Want]) -> Taken:

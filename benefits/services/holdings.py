@@ -71,7 +71,7 @@ def grant(
     """
     _refuse_unfit(definition, worth, at)
     if definition.kind == Kind.POINTS:
-        return _grant_points(definition, customer, key, worth, at)
+        return _add_points(definition, customer, key, worth, at).holding
     holding, made = Holding.objects.get_or_create(
         definition=definition, customer=customer, key=key, defaults=_born(definition, worth, at)
     )
@@ -80,9 +80,20 @@ def grant(
     return holding
 
 
-def lot_of(*, holding: Holding, key: str) -> Lot:
-    """Return the lot that ``key`` added to a holding of points."""
-    return Lot.objects.get(holding=holding, key=key)
+def add_points(
+    *, definition: Definition, customer: Customer, key: str, worth: Worth, at: datetime
+) -> Lot:
+    """
+    Grant points as :func:`grant` does and return the lot; within the caller's own transaction.
+
+    The refusal of a budget comes after writing: who goes on after it undoes that.
+
+    :raises BenefitNotOut: the definition is not published, or its time is over
+    :raises BudgetExhausted: the grant would overrun it
+    :raises WorthMissing: the amount is missing
+    """
+    _refuse_unfit(definition, worth, at)
+    return _add_points(definition, customer, key, worth, at)
 
 
 def _refuse_unfit(definition: Definition, worth: Worth, at: datetime) -> None:
@@ -126,36 +137,49 @@ def _ends_at(definition: Definition, at: datetime) -> datetime | None:
     return by_days if definition.ends_at is None else min(by_days, definition.ends_at)
 
 
-def _grant_points(
+def _add_points(
     definition: Definition, customer: Customer, key: str, worth: Worth, at: datetime
-) -> Holding:
+) -> Lot:
+    holding = _locked_points(definition, customer, worth, at)
+    # Whoever adds a lot holds the holding, so what is not there now is added by nobody else.
+    there = Lot.objects.filter(holding=holding, key=key).first()
+    if there is not None:
+        there.holding = holding
+        return there
     amount = worth.amount_minor or 0
-    holding, _made = Holding.objects.get_or_create(
-        definition=definition,
-        customer=customer,
-        key="",
-        defaults=_born(definition, worth, at) | {"ends_at": definition.ends_at},
-    )
-    holding = Holding.objects.select_for_update(no_key=True).get(pk=holding.pk)
-    _lot, added = Lot.objects.get_or_create(
+    lot = Lot.objects.create(
         holding=holding,
         key=key,
-        defaults={
-            "granted_minor": amount,
-            "left_minor": amount,
-            "expires_at": worth.expires_at or _ends_at(definition, at),
-            "granted_at": at,
-        },
+        granted_minor=amount,
+        left_minor=amount,
+        expires_at=worth.expires_at or _ends_at(definition, at),
+        granted_at=at,
     )
-    if added:
-        _take_budget(definition, amount)
-        holding.balance_minor = (holding.balance_minor or 0) + amount
-        holding.save(update_fields=["balance_minor"])
-    return holding
+    _take_budget(definition, amount)
+    holding.balance_minor = (holding.balance_minor or 0) + amount
+    holding.save(update_fields=["balance_minor"])
+    return lot
+
+
+def _locked_points(
+    definition: Definition, customer: Customer, worth: Worth, at: datetime
+) -> Holding:
+    """Lock the one holding of these points and return it, begun where there was none."""
+    mine = Holding.objects.select_for_update(no_key=True).filter(
+        definition=definition, customer=customer, key=""
+    )
+    holding = mine.first()
+    if holding is not None:
+        return holding
+    born = _born(definition, worth, at) | {"ends_at": definition.ends_at}
+    Holding.objects.bulk_create(
+        [Holding(definition=definition, customer=customer, key="", **born)], ignore_conflicts=True
+    )
+    return mine.get()
 
 
 def _take_budget(definition: Definition, amount_minor: int) -> None:
-    if definition.budget_minor is None and definition.uses_in_all is None:
+    if not budgets.is_limited(definition=definition):
         return
     taken = budgets.take(wants={definition.pk: Want(minor=amount_minor, uses=1)})
     if taken.exhausted:

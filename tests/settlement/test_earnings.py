@@ -18,6 +18,10 @@ from wallets.models import Phone
 
 pytestmark = pytest.mark.django_db
 
+# Statements, with the two of a savepoint that only a test has: the purchase 3, its note 2, rules and
+# what they gave 2; of one rule holding, lot and accrual 5.
+GIVING = 14
+
 
 @pytest.fixture
 def shopper(db):
@@ -44,6 +48,20 @@ def test_a_payment_earns_once(shopper, noon):
     shopper.pays(terminal.asks(10_000, at=noon), at=noon)
     assert [earnings.give_due(at=noon, limit=9) for _ in range(2)] == [1, 0]
     assert points() == 100
+
+
+def test_points_to_a_holding_that_is_there_take_few_statements(
+    shopper, noon, django_assert_max_num_queries
+):
+    terminal = made.terminal()
+    earns_at(terminal.merchant, noon)
+    for _ in range(2):
+        shopper.pays(terminal.asks(10_000, at=noon), at=noon)
+    first, second = Payment.objects.order_by("pk").values_list("reference", flat=True)
+    earnings.give(document=first, at=noon)
+    with django_assert_max_num_queries(GIVING):
+        earnings.give(document=second, at=noon)
+    assert points() == 200
 
 
 def test_the_rules_are_those_of_when_it_was_paid(shopper, noon):

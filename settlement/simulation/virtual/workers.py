@@ -56,7 +56,7 @@ def do_rounds(*, at: datetime) -> None:
 
 def number() -> None:
     """Number the events that wait."""
-    while events.number():
+    while events.take_turn().more:
         pass
 
 
