@@ -2,6 +2,7 @@
 
 import io
 import time
+from copy import deepcopy
 from datetime import timedelta
 
 import pytest
@@ -40,9 +41,14 @@ def now():
     return timezone.now()
 
 
+@pytest.fixture(scope="module")
+def ours_that_stands(module_rows):
+    return build(at=timezone.now(), cards=2, readers=1)
+
+
 @pytest.fixture
-def ours(now):
-    return build(at=now, cards=2, readers=1)
+def ours(ours_that_stands, db):
+    return deepcopy(ours_that_stands)
 
 
 @pytest.fixture
