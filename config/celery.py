@@ -1,10 +1,11 @@
 """The Celery application: it carries hints and ids, never the truth (architecture §2)."""
 
 import os
+import sys
 import threading
 from typing import Any, Final
 
-from celery import Celery, bootsteps
+from celery import Celery, bootsteps, signals
 from celery.platforms import EX_FAILURE
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -32,4 +33,19 @@ class EndsWhenBroken(bootsteps.StartStopStep):
 app = Celery("paydesk")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# Of itself a worker closes its connection to the database before and after each task, and the next
+# task costs the database a process; :func:`_look_after_connections` keeps it as long as Django may.
+app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
 app.steps["worker"].add(EndsWhenBroken)
+
+
+def _look_after_connections(*, sender: Any, **_told: Any) -> None:
+    """Close what broke or is older than ``PAYDESK_CONN_MAX_AGE``, as at the ends of a request."""
+    from django.db import close_old_connections
+
+    if not sender.request.is_eager:
+        close_old_connections()
+
+
+signals.task_prerun.connect(_look_after_connections, weak=False)
+signals.task_postrun.connect(_look_after_connections, weak=False)

@@ -19,9 +19,12 @@ SIMULATED = "simulator"
 WEB_WORKERS = 2
 WEB_THREADS = 16  # of each worker, each with a connection to the database: 32 of the server's 200
 TASK_WORKERS = 2
-# Both check a connection before they use it again, so a restart of the database goes unnoticed.
-KEEP_CONNECTIONS = ("web", "sockets")
+CELERY = ("worker", "beat")
+# All check a connection before they use it again, so a restart of the database goes unnoticed.
+KEEP_CONNECTIONS = ("web", "sockets", "worker")
 KEPT_S = 600
+# Celery has its programs check the whole application as they begin: `migrate` has just done so.
+CHECKED = {"CELERY_SKIP_CHECKS": "1"}
 
 
 def table(
@@ -72,11 +75,12 @@ def _program(
     name: str, argv: tuple[str, ...], *, places: Places, environment: Mapping[str, str]
 ) -> Program:
     kept = {"PAYDESK_CONN_MAX_AGE": str(KEPT_S)} if name in KEEP_CONNECTIONS else {}
+    checked = CHECKED if name in CELERY else {}
     return Program(
         name=name,
         argv=argv,
         log=places.logs / f"{name}.log",
-        environment={**kept, **environment},
+        environment={**kept, **checked, **environment},
         essential=name == "web",
     )
 

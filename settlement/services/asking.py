@@ -117,9 +117,10 @@ def turn(
     while unsettled:
         _try_to_settle(unsettled[-1], clock())
         unsettled.pop()
-    payments.end_overdue(at=clock(), limit=ENDED_AT_ONCE)
-    outbox.renew(parcels=[p for p in under_way.in_hand if p.is_question], at=clock())
-    _take_on(under_way, clock())
+    if outbox.has_any():
+        payments.end_overdue(at=clock(), limit=ENDED_AT_ONCE)
+        outbox.renew(parcels=[p for p in under_way.in_hand if p.is_question], at=clock())
+        _take_on(under_way, clock())
     return under_way.finished(wait_s=wait_s)
 
 

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, FilePayload, StorageState, sync_playwri
 from config.stack.environment import ECHO_OFFSET
 from config.stack.parts import find_chromium
 from tests.browser import axe
+from tests.browser.chromium import started
 from tests.browser.window import Window
 from tests.journeys.counter import Counter
 from tests.journeys.portal import Portal, running
@@ -23,8 +24,8 @@ AXE_MISSING = pytest.StashKey[str]()
 @pytest.fixture(scope="session")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """One portal for all windows; that it also begins with nothing is the journeys' to show."""
-    with running(tmp_path_factory.mktemp("pay desk") / "data", migrated=True) as started:
-        yield started
+    with running(tmp_path_factory.mktemp("pay desk") / "data", migrated=True) as up:
+        yield up
 
 
 @pytest.fixture(scope="session")
@@ -32,13 +33,8 @@ def chromium() -> Iterator[Browser]:
     named = os.environ.get("PAYDESK_CHROMIUM") or find_chromium()
     if not named:
         pytest.skip("there is no Chromium here")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=named,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+    with sync_playwright() as playwright, started(playwright, named=named) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

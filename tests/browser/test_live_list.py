@@ -10,7 +10,7 @@ from playwright.sync_api import expect, sync_playwright
 from config.models import SignInSession
 from config.roles import Role
 from settlement.models import Payment
-from tests.browser import live_portal
+from tests.browser import chromium, live_portal
 from tests.factories.config import member, signed_in
 from tests.settlement_portal import world as worlds
 
@@ -58,12 +58,9 @@ def cookie(portal, world):
 def browser():
     if not CHROMIUM.exists():
         pytest.skip("needs the distribution's Chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield started
-        started.close()
+    path = str(CHROMIUM)
+    with sync_playwright() as playwright, chromium.started(playwright, named=path) as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from config.roles import Role
 from config.stack.parts import find_chromium
-from tests.browser import live_portal
+from tests.browser import chromium, live_portal
 from tests.factories.config import member, signed_in
 from tests.factories.merchants import StoreFactory
 
@@ -36,12 +36,8 @@ def browser(transactional_db):
     named = os.environ.get("PAYDESK_CHROMIUM") or find_chromium()
     if not named:
         pytest.skip("there is no Chromium here")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=named, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield started
-        started.close()
+    with sync_playwright() as playwright, chromium.started(playwright, named=named) as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
-"""Connections that web and sockets keep: one for many requests, and a restart goes unnoticed."""
+"""Connections that are kept: one for many requests or tasks, and a restart goes unnoticed."""
 
 import httpx
 import psycopg
 import pytest
+from billiard.einfo import ExceptionInfo
+from celery.app.trace import build_tracer
+from celery.fixups.django import DjangoWorkerFixup
 from django.db import connection
 
+from config.celery import app
 from config.stack import places, programs
 from config.wsgi import application
 
@@ -61,11 +65,51 @@ def test_control_without_the_look_a_restart_is_noticed(kept, client):
     assert asked(client)[0] == 503
 
 
-def test_the_launcher_keeps_those_of_web_and_sockets_alone():
+@pytest.fixture
+def worker():
+    """Celery's own care for connections, as a worker has it."""
+    return DjangoWorkerFixup(app).install()
+
+
+def worked():
+    """Run a task as a worker does; return how it ended and who served it."""
+    task = app.tasks["config.tasks.beat_worker"]
+    run = build_tracer(task.name, task, app=app)
+    result, *_told = run("of-a-test", (), {}, {"is_eager": False})
+    held = connection.connection
+    return result, held and held.info.backend_pid
+
+
+def test_tasks_share_a_connection(kept, worker):
+    assert worked() == worked()
+
+
+def test_tasks_share_none_where_none_is_kept(kept, worker, monkeypatch):
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
+
+    assert worked() == (None, None)
+
+
+def test_a_task_does_not_notice_a_restart_of_the_database(kept, worker):
+    _result, backend = worked()
+    end(backend)
+
+    assert worked()[0] is None
+
+
+@pytest.mark.parametrize("kept", [False], indirect=True)
+def test_control_without_the_look_a_task_notices_a_restart(kept, worker):
+    _result, backend = worked()
+    end(backend)
+
+    assert isinstance(worked()[0], ExceptionInfo)
+
+
+def test_the_launcher_keeps_those_of_web_sockets_and_workers_alone():
     table = programs.table(places=places.locate(), environment={}, port=8000, simulate=True)
     kept = [each.name for each in table if "PAYDESK_CONN_MAX_AGE" in each.environment]
 
-    assert kept == ["web", "sockets"]
+    assert kept == ["web", "sockets", "worker"]
 
 
 def test_what_is_set_outside_wins():
