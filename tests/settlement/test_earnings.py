@@ -18,8 +18,8 @@ from wallets.models import Phone
 
 pytestmark = pytest.mark.django_db
 
-# Statements, with the two of a savepoint that only a test has: the purchase 3, its note 2, rules and
-# what they gave 2; of one rule holding, lot and accrual 5.
+# Statements, with the two of a savepoint that only a test has: the purchase 3, its note 2, rules
+# and what they gave 2; of one rule holding, lot and accrual 5.
 GIVING = 14
 
 
