@@ -3,7 +3,9 @@
 from datetime import UTC, datetime
 
 import factory
-from django.contrib.auth import SESSION_KEY
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
 from django.utils import timezone
 from django_otp import DEVICE_ID_SESSION_KEY
@@ -68,15 +70,21 @@ def code_at(at, seed=SEED):
 
 
 def signed_in(user, client=None):
-    """Return a browser ``user`` is signed in with, both factors given."""
+    """Return a browser ``user`` is signed in with, both factors given.
+
+    The rows are those a sign-in leaves; going through one costs five times as many statements.
+    """
     client = client or Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     factor = Authenticator.objects.filter(user=user, confirmed=True).first()
-    session = client.session
-    assert session[SESSION_KEY] == str(user.pk)
-    session[DEVICE_ID_SESSION_KEY] = (factor or with_authenticator(user)).persistent_id
-    session.save()
     now = timezone.now()
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session[DEVICE_ID_SESSION_KEY] = (factor or with_authenticator(user)).persistent_id
+    session.create()
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+    User.objects.filter(pk=user.pk).update(last_login=now)
     SignInSession.objects.create(
         user=user, session_key=session.session_key, created_at=now, seen_at=now, verified_at=now
     )

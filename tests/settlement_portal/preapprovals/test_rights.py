@@ -1,5 +1,7 @@
 """Each page of pre-approvals under each role, and what belongs to others."""
 
+from copy import deepcopy
+
 import pytest
 from django.urls import reverse
 from django.utils import timezone
@@ -8,8 +10,10 @@ from config.audit import SYSTEM
 from config.roles import MATRIX, Right, Role, TenantKind
 from settlement.rules.redeeming import Report
 from settlement.services import redemptions, stock_files
+from tests.factories import preapprovals
 from tests.factories.config import code_at
 from tests.factories.preapprovals import CODE
+from tests.settlement_portal.world import payer_of
 
 SEE, PAYMENTS, TAKE = Right.SEE_CARDS, Right.SEE_PAYMENTS, Right.TAKE_PAYMENTS
 ISSUERS = {
@@ -36,22 +40,45 @@ SHOPS = {
 ACTS = {"atm-move": TAKE, "stock-withdraw": Right.EDIT_SHOP}
 
 
-@pytest.fixture
-def things(world, payer, parked, cashier):
-    """Return what stands behind the name of each page."""
+@pytest.fixture(scope="module")
+def rows_that_stand(world_that_stands):
+    """One of what each page shows: a customer, a redemption in suspense, a file of stock."""
+    world = world_that_stands
+    payer = payer_of(world)
+    made = preapprovals.approved(payer, 50_000, at=world.now)
+    machine = preapprovals.atm(store=world.merchant.stores.get())
+    begun = machine.takes(made, at=world.now)
+    parked = machine.reports(begun, "UNKNOWN", journal="feeding 1x50000", at=world.now)
     job = stock_files.take_in(
         merchant=world.merchant,
         source=b"kind,currency,amount,serial\nX,Y,Z,\n",
         actor=SYSTEM,
         at=world.now,
     )
+    return payer, parked, job
+
+
+@pytest.fixture
+def payer(rows_that_stand, db):
+    return deepcopy(rows_that_stand[0])
+
+
+@pytest.fixture
+def parked(rows_that_stand, db):
+    return deepcopy(rows_that_stand[1])
+
+
+@pytest.fixture
+def things(rows_that_stand, payer, parked):
+    """Return what stands behind the name of each page."""
+    job = rows_that_stand[2].reference
     return {
         "preapproval": parked.preapproval.reference,
         "preapproval-cancel": parked.preapproval.reference,
         "preapproval-terms": payer.held.card.programme.reference,
         "suspense-resolve": parked.reference,
-        "stock-file": job.reference,
-        "stock-file-errors": job.reference,
+        "stock-file": job,
+        "stock-file-errors": job,
     }
 
 
@@ -71,7 +98,7 @@ def test_issuers_pages_open_to_whom_the_matrix_says(world, staff, things, role):
 
 
 @pytest.mark.parametrize("role", Role)
-def test_shops_pages_open_to_whom_the_matrix_says(world, staff, things, role, made, machine):
+def test_shops_pages_open_to_whom_the_matrix_says(world, staff, things, role):
     browser = staff(role, "SPO-1" if role == Role.SPONSOR else None)
     for name, right in SHOPS.items():
         if name == "atm-redemption":

@@ -7,7 +7,7 @@ from settlement.models import Redemption
 from settlement.services.stock_files import take_in
 from tests.factories import preapprovals as made
 from tests.factories.merchants import StoreFactory
-from tests.preapprovals.test_races import faults
+from tests.preapprovals.committing.test_races import faults
 from tests.preapprovals.test_redeeming import refused
 from tests.preapprovals.test_stock import load, states
 from tests.settlement.test_checkout_races import run
