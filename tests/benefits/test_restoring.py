@@ -1,13 +1,18 @@
 """Refunds and accruals: what comes back, what is taken back, each once."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError, connection, transaction
 
-from benefits.models import BudgetSlot, Holding, StampCard
+from benefits.models import BudgetSlot, Holding, Lot, StampCard
+from benefits.rules.earning import Earns
 from benefits.rules.vocabulary import Kind
-from benefits.services import accruals, clawing_back, locks, restoring
+from benefits.services import accruals, clawing_back, earning_rules, locks, restoring
+from benefits.services.earning_rules import EarningTerms
 from benefits.services.holdings import Worth
+from config.audit import SYSTEM
 from tests.factories import benefits as made
 
 pytestmark = pytest.mark.django_db
@@ -119,6 +124,39 @@ def test_points_are_earned_once_a_payment(customer, till, noon):
         (given,) = earned(customer, till, "PAY-1", noon, base=9_999)
     assert (given.amount, given.lot.expires_at) == (154, noon + timedelta(days=30))
     assert Holding.objects.get().balance_minor == 154
+
+
+@pytest.fixture
+def spent(till, noon):
+    """Two rules, of which one gives points whose budget cannot bear what a payment earns."""
+    own = [(made.sponsor_of(till.merchant), 10_000)]
+    tight = made.definition(Kind.POINTS, shares=own, budget_minor=100)
+    terms = EarningTerms(earns=Earns(points_bps=200))
+    earning_rules.add(merchant=till.merchant, gives=tight, terms=terms, actor=SYSTEM, at=noon)
+    made.earning(till.merchant, points_bps=155, at=noon)
+    return tight
+
+
+def test_points_above_their_budget_leave_nothing_and_the_other_rule_gives(
+    customer, till, noon, spent
+):
+    assert [each.amount for each in earned(customer, till, "PAY-1", noon)] == [155]
+    assert not Holding.objects.filter(definition=spent).exists()
+    assert Lot.objects.get().granted_minor == 155
+
+
+def test_control_without_a_savepoint_the_database_refuses_points_above_their_budget(
+    customer, till, noon, spent, monkeypatch
+):
+    monkeypatch.setattr(accruals, "_undone_where_refused", lambda _rule: nullcontext())
+
+    def earned_and_checked():
+        with transaction.atomic():
+            earned(customer, till, "PAY-1", noon)
+            connection.check_constraints()
+
+    with pytest.raises(IntegrityError, match="do not make its points"):
+        earned_and_checked()
 
 
 def test_a_full_stamp_card_brings_its_reward_once_and_a_new_one_begins(customer, till, noon):
