@@ -92,11 +92,6 @@ class Numbered(NamedTuple):
     more: bool
 
 
-def number(*, limit: int = 5000) -> dict[str, int]:
-    """Number the committed events that wait; return the new head of each scope."""
-    return take_turn(limit=limit).heads
-
-
 @transaction.atomic
 def take_turn(*, limit: int = 5000) -> Numbered:
     """Number the committed events that wait, in id order, at most ``limit``.

@@ -42,7 +42,7 @@ def theirs():
 
 def numbered(made):
     """Return the shop once nothing of it is news any more."""
-    while events.number():
+    while events.take_turn().more:
         pass
     return made
 
@@ -89,7 +89,7 @@ async def told_to(socket, scope):
             at=consumers.timezone.now(),
             body={"payment": {"id": "PAY-SECRET"}},
         )
-        return events.number()
+        return events.take_turn().heads
 
     await sequencer.hint(await in_database(happen)())
     frames = [await socket.receive_json_from(timeout=5)]

@@ -36,7 +36,7 @@ def fill(*, tills, cards, payments, indexes_last=False):
     Returns how many were added.
     """
     rounds = max(1, payments // len(cards))
-    while events.number(limit=_SLICE):
+    while events.take_turn(limit=_SLICE).more:
         pass
     with transaction.atomic(), connection.cursor() as cursor:
         _name(cursor, tills, cards)

@@ -104,7 +104,7 @@ def made(till, card, now, tmp_path, capsys):
     """A backup of a shop that took two payments."""
     till.upload(card.sale(till, 3000), card.sale(till, 1000))
     batches.post_waiting(limit=20, at=now)
-    events.number()
+    events.take_turn()
     audit.record(actor=audit.SYSTEM, action="x", subject_kind="y", subject="z", at=now)
     return answer(capsys, "backup", str(tmp_path / "kept"))
 
@@ -120,7 +120,7 @@ class TestBackupAndRestore:
             for each in tills:
                 each.upload(card.sale(each, 100))
                 posted.append(batches.post_waiting(limit=20, at=now))
-                events.number()
+                events.take_turn()
             stop.set()
             connection.close()
 
@@ -197,7 +197,7 @@ class TestBackupAndRestore:
         long_ago, scope = now - timedelta(days=1200), till.merchant.reference
         for at in (long_ago, now):
             events.write(scope=scope, kind="payment.approved", subject="PAY-1", at=at)
-        events.number()
+        events.take_turn()
         partitions.make_ahead(at=now)
         assert [told.dropped for told in retention.retire(at=now, actor=audit.SYSTEM)] == [True]
         made = answer(capsys, "backup", str(tmp_path / "kept"))

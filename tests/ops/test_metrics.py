@@ -73,7 +73,7 @@ class TestGauges:
 
     def test_numbered_events_do_not_wait(self, client, noon):
         events.write(scope="MER-1", kind="payment.approved", subject="PAY-1", at=noon)
-        events.number()
+        events.take_turn()
 
         assert told(client)["paydesk_events_unnumbered",] == 0
 

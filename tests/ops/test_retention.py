@@ -38,7 +38,7 @@ def names(table=EVENTS):
 def write(at, scope="MER-A", numbered=True):
     event = events.write(scope=scope, kind="payment.approved", subject="PAY-1", at=at)
     if numbered:
-        events.number()
+        events.take_turn()
     return event
 
 
@@ -134,7 +134,7 @@ class TestNumbersForEver:
 
         with pytest.raises(IntegrityError), transaction.atomic():
             Event.objects.filter(pk=late.pk).update(seq=seq)
-        events.number()
+        events.take_turn()
         assert Event.objects.get(pk=late.pk).seq == 5
 
     def test_nor_is_the_head_set_back(self, old):

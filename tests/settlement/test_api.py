@@ -63,7 +63,7 @@ def paid(till, card, now):
     """Three payments that are posted and told."""
     till.upload(*[card.sale(till, 1000 + n) for n in range(3)])
     batches.post_waiting(limit=20, at=now)
-    events.number()
+    events.take_turn()
     return list(Payment.objects.order_by("pk"))
 
 
@@ -169,7 +169,7 @@ class TestAMerchantsServer:
         other = factory.till(now=now)
         other.upload(card.sale(other))
         batches.post_waiting(limit=20, at=now)
-        events.number()
+        events.take_turn()
         foreign = Payment.objects.get().reference
 
         assert server("/merchant/payments").json() == {"payments": []}

@@ -84,7 +84,7 @@ def told_over_udp(tid, *, at):
 
 
 def told_by_webhook(*, at):
-    events.number()
+    events.take_turn()
     while spool.write_due(at=at):
         pass
     for delivery in WebhookDelivery.objects.filter(type="payment.approved"):

@@ -33,7 +33,7 @@ class World:
         newest = Payment.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         shop.upload(*records, **changes)
         batches.post_waiting(limit=10, at=self.now)
-        events.number()
+        events.take_turn()
         return list(Payment.objects.filter(pk__gt=newest).order_by("pk"))
 
     def batch(self, shop=None):

@@ -82,7 +82,7 @@ def happen(merchant, count=1, kind="payment.approved"):
             at=timezone.now(),
             body=told,
         )
-    while events.number():
+    while events.take_turn().more:
         pass
 
 

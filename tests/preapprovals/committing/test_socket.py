@@ -32,7 +32,7 @@ async def connections_closed():
 
 def approves(payer):
     word = made.approved(payer, at=timezone.now())
-    events.number()
+    events.take_turn()
     return word
 
 
