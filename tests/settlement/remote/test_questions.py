@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from config.models import Audit
 from issuers.models import RemoteAuthorisation
@@ -42,6 +43,19 @@ class TestWhatCannotBeSettled:
         with pytest.raises(AttributeError):
             self.turn(words, noon)
         assert Payment.objects.get().state == "APPROVING"
+
+
+class TestATurn:
+    def statements(self, noon, queries):
+        with asking.senders(clock=lambda: noon) as nothing, queries as made:
+            asking.turn(under_way=nothing, unsettled=[], clock=lambda: noon, wait_s=0.01)
+        return len(made)
+
+    def test_with_nothing_to_ask_is_one_statement(self, noon):
+        assert self.statements(noon, CaptureQueriesContext(connection)) == 1
+
+    def test_with_a_question_goes_through_it_all(self, asked, noon):
+        assert self.statements(noon, CaptureQueriesContext(connection)) > 1
 
 
 class TestLeases:
