@@ -10,7 +10,7 @@ import psycopg
 from tests.chaos import targets
 
 BACK_WITHIN_S = 30
-CLAIM_WITHIN_S = 1.0  # how long to wait for a worker that has just taken batches on
+CLAIM_WITHIN_S = 3.0  # how long to wait for a worker that has just taken batches on
 PAUSES_S = (0.1, 0.8)
 HELD_STILL_S = {"postgres": 6, "valkey": 11}
 DISTURBED_EVERY = 6  # kills
@@ -127,8 +127,8 @@ class Nemesis:
             time.sleep(HELD_STILL_S[target])
         self._disturbed(target, kind)
         began = time.time()
-        seen = self._acknowledged()
-        self._until(lambda: self._acknowledged() > seen, f"an answer after {target} stood still")
+        self._until(lambda: self._posted_since(began), f"a new batch posted after {target} {kind}")
+        self.resumed_s[f"{target} {kind}"].append(time.time() - began)
         self._time_resumption(f"{target} {kind}", self._waiting(), began)
 
     _special = {
@@ -186,7 +186,7 @@ class Nemesis:
             time.sleep(0.05)
 
     def _claimed(self, connection):
-        """Return what waits to be posted, once a worker has some of it in hand or a second on."""
+        """Return what waits to be posted, once a worker has some of it in hand or three seconds on."""
         deadline = time.monotonic() + CLAIM_WITHIN_S
         while True:
             rows = connection.execute(_WAITING).fetchall()
@@ -198,6 +198,11 @@ class Nemesis:
         with self._stack.database() as connection:
             return {pk for pk, _in_hand in connection.execute(_WAITING).fetchall()}
 
+    def _posted_since(self, began):
+        """Return whether a batch is posted that came after ``began`` (epoch seconds)."""
+        with self._stack.database() as connection:
+            return connection.execute(_POSTED_SINCE, [began]).fetchone() is not None
+
     def _time_resumption(self, name, waiting, began):
         """Note how long after ``began`` (epoch seconds) all that waited then was posted."""
         if waiting:
@@ -207,4 +212,9 @@ class Nemesis:
 
 _WAITING = """
 SELECT id, attempts = 1 AND leased_until > now() FROM settlement_batch WHERE state = 'RECEIVED'
+"""
+
+_POSTED_SINCE = """
+SELECT 1 FROM settlement_batch
+WHERE state = 'POSTED' AND received_at > to_timestamp(%s) LIMIT 1
 """
