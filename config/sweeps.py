@@ -17,7 +17,7 @@ from config.models import Alert
 logger = logging.getLogger(__name__)
 
 
-def attempt(act: Callable[[], bool], *, called: str, broken: Callable[[], None]) -> bool | None:
+def attempt[T](act: Callable[[], T], *, called: str, broken: Callable[[], None]) -> T | None:
     """
     Return what ``act`` says; None where it could not be done, so that what follows still is.
 
@@ -64,6 +64,19 @@ class Sweep:
         :raises OperationalError, InterfaceError: the database is away
         """
         return sum(self._ended(name, at) is True for name in names)
+
+    def run_together(
+        self, *, names: Sequence[str], at: datetime, end: Callable[[Sequence[str], datetime], int]
+    ) -> int:
+        """Try to end all of ``names`` by one ``end``, and each by itself where that is not done;
+        return how many there was anything to do about.
+
+        ``end``: ends all of them in one transaction, or none.
+
+        :raises OperationalError, InterfaceError: the database is away
+        """
+        done = attempt(lambda: end(names, at), called=self.kind, broken=lambda: None)
+        return self.run(names=names, at=at) if done is None else done
 
     def try_again(self, *, at: datetime, limit: int) -> int:
         """Try up to ``limit`` of those that could not be ended, whichever; return how many no

@@ -86,7 +86,7 @@ def roll_up_days(**_newer: Any) -> None:
 
 @app.task(name="settlement.tasks.give_earnings")
 def give_earnings(**_newer: Any) -> None:
-    """Give what payments earned: points and stamps, each payment's by itself."""
+    """Give what payments earned: points and stamps."""
     while earnings.give_due(at=timezone.now(), limit=ENDED_AT_ONCE) == ENDED_AT_ONCE:
         pass
 

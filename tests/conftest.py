@@ -8,6 +8,8 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.management.commands import flush
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from tests.leftovers import Watch
@@ -16,6 +18,15 @@ pytest_plugins = [
     "tests.journeys.portal",  # the running product, for journeys, browser and docs
     "tests.standing",
 ]
+
+# A busy machine is no fault of what is tested: no example fails for the time it took. Examples that
+# share a fixture undo what they did.
+hypothesis_settings.register_profile(
+    "paydesk",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+hypothesis_settings.load_profile("paydesk")
 
 NOON = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)  # noon in Seoul
 EMPTY = """

@@ -9,6 +9,7 @@ from benefits.models import Definition, Sponsor
 from benefits.rules.earning import Earns
 from benefits.rules.vocabulary import WHOLE_BPS, Kind
 from benefits.services import accruals, catalogue, earning_rules, holdings, sponsors
+from benefits.services.accruals import Paid
 from benefits.services.catalogue import Terms
 from benefits.services.earning_rules import EarningTerms
 from benefits.services.holdings import Worth
@@ -58,8 +59,7 @@ def seed(
             _grant([grade], customer, at)
         if place % _GIFT_EVERY == 0:
             _grant_with(gift, customer, Worth(amount_minor=30_000), at)
-        for visit in range(place % 9):
-            _stamp(customer, bakery, visit, at)
+    _stamp(customers, bakery, at)
 
 
 def _merchant(merchant: Merchant, at: datetime) -> Sponsor:
@@ -151,14 +151,18 @@ def _grant_with(definition: Definition, customer: Customer, worth: Worth, at: da
     holdings.grant(definition=definition, customer=customer, key="", worth=worth, at=at)
 
 
-def _stamp(customer: Customer, bakery: Merchant, visit: int, at: datetime) -> None:
-    """Stamp the card of an earlier visit; points of it would be below the minor unit."""
-    accruals.give(
-        customer=customer,
-        merchant=bakery,
-        document=f"{customer.reference}-{visit}",
-        base_minor=1,
-        currency=CURRENCY,
-        paid_at=at,
-        at=at,
-    )
+def _stamp(customers: Sequence[Customer], bakery: Merchant, at: datetime) -> None:
+    """Stamp the cards of earlier visits; points of them would be below the minor unit."""
+    visits = [
+        Paid(
+            document=f"{customer.reference}-{visit}",
+            customer=customer,
+            merchant=bakery,
+            currency=CURRENCY,
+            base_minor=1,
+            paid_at=at,
+        )
+        for place, customer in enumerate(customers)
+        for visit in range(place % 9)
+    ]
+    accruals.give(purchases=visits, at=at)

@@ -1,8 +1,9 @@
 """Holdings: granted once per key, ended when their time is up."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -51,6 +52,15 @@ class Worth:
 NOTHING_MORE: Final = Worth()
 
 
+class Points(NamedTuple):
+    """Points for a customer, once per ``key``."""
+
+    definition: Definition
+    customer: Customer
+    key: str
+    worth: Worth
+
+
 @transaction.atomic
 def grant(
     *,
@@ -71,34 +81,64 @@ def grant(
     """
     _refuse_unfit(definition, worth, at)
     if definition.kind == Kind.POINTS:
-        return _add_points(definition, customer, key, worth, at).holding
+        (lot,) = add_points(points=[Points(definition, customer, key, worth)], at=at)
+        return lot.holding
     holding, made = Holding.objects.get_or_create(
         definition=definition, customer=customer, key=key, defaults=_born(definition, worth, at)
     )
-    if made and definition.kind == Kind.GIFT_CARD:
-        _take_budget(definition, worth.amount_minor or 0)
+    if made and definition.kind == Kind.GIFT_CARD and budgets.is_limited(definition=definition):
+        _take_budgets({definition.pk: Want(minor=worth.amount_minor or 0, uses=1)})
     return holding
 
 
-def add_points(
-    *, definition: Definition, customer: Customer, key: str, worth: Worth, at: datetime
-) -> Lot:
+def add_points(*, points: Sequence[Points], at: datetime) -> list[Lot]:
     """
-    Grant points as :func:`grant` does and return the lot; within the caller's own transaction.
+    Grant points as :func:`grant` does, by as many statements for many as for one; within the
+    caller's own transaction. Return the lot of each, in their order.
 
     The refusal of a budget comes after writing: who goes on after it undoes that.
 
-    :raises BenefitNotOut: the definition is not published, or its time is over
+    :raises BenefitNotOut: a definition is not published, or its time is over
     :raises BudgetExhausted: the grant would overrun it
-    :raises WorthMissing: the amount is missing
+    :raises WorthMissing: an amount is missing
     """
-    _refuse_unfit(definition, worth, at)
-    return _add_points(definition, customer, key, worth, at)
+    for each in points:
+        _refuse_unfit(each.definition, each.worth, at)
+    held = _locked_points(points, at)
+    # Whoever adds a lot holds the holding, so what is not there now is added by nobody else.
+    there = Lot.objects.filter(holding__in=held.values(), key__in={each.key for each in points})
+    lots = {(lot.holding_id, lot.key): lot for lot in there}
+    added: list[Lot] = []
+    wants: dict[int, Want] = {}
+    found = []
+    for each in points:
+        holding = held[each.definition.pk, each.customer.pk]
+        lot = lots.get((holding.pk, each.key))
+        if lot is None:
+            lot = lots[holding.pk, each.key] = _lot(each, at)
+            added.append(lot)
+            holding.balance_minor = (holding.balance_minor or 0) + lot.granted_minor
+            if budgets.is_limited(definition=each.definition):
+                before = wants.get(each.definition.pk, Want(minor=0, uses=0))
+                wants[each.definition.pk] = Want(
+                    minor=before.minor + lot.granted_minor, uses=before.uses + 1
+                )
+        lot.holding = holding
+        found.append(lot)
+    Lot.objects.bulk_create(added)
+    _take_budgets(wants)
+    Holding.objects.bulk_update({lot.holding for lot in added}, ["balance_minor"])
+    return found
+
+
+def is_out(*, definition: Definition, at: datetime) -> bool:
+    """Return whether a definition is published and its time not over."""
+    over = definition.ends_at is not None and at >= definition.ends_at
+    return definition.state == Definition.State.PUBLISHED and not over
 
 
 def _refuse_unfit(definition: Definition, worth: Worth, at: datetime) -> None:
-    over = definition.ends_at is not None and at >= definition.ends_at
-    if definition.state != Definition.State.PUBLISHED or over:
+    if not is_out(definition=definition, at=at):
         raise BenefitNotOut
     needs_amount = definition.kind in BALANCES
     if needs_amount and (worth.amount_minor or 0) < 1:
@@ -137,51 +177,54 @@ def _ends_at(definition: Definition, at: datetime) -> datetime | None:
     return by_days if definition.ends_at is None else min(by_days, definition.ends_at)
 
 
-def _add_points(
-    definition: Definition, customer: Customer, key: str, worth: Worth, at: datetime
-) -> Lot:
-    holding = _locked_points(definition, customer, worth, at)
-    # Whoever adds a lot holds the holding, so what is not there now is added by nobody else.
-    there = Lot.objects.filter(holding=holding, key=key).first()
-    if there is not None:
-        there.holding = holding
-        return there
-    amount = worth.amount_minor or 0
-    lot = Lot.objects.create(
-        holding=holding,
-        key=key,
+def _lot(points: Points, at: datetime) -> Lot:
+    amount = points.worth.amount_minor or 0
+    return Lot(
+        key=points.key,
         granted_minor=amount,
         left_minor=amount,
-        expires_at=worth.expires_at or _ends_at(definition, at),
+        expires_at=points.worth.expires_at or _ends_at(points.definition, at),
         granted_at=at,
     )
-    _take_budget(definition, amount)
-    holding.balance_minor = (holding.balance_minor or 0) + amount
-    holding.save(update_fields=["balance_minor"])
-    return lot
 
 
-def _locked_points(
-    definition: Definition, customer: Customer, worth: Worth, at: datetime
-) -> Holding:
-    """Lock the one holding of these points and return it, begun where there was none."""
-    mine = Holding.objects.select_for_update(no_key=True).filter(
-        definition=definition, customer=customer, key=""
+def _locked_points(points: Sequence[Points], at: datetime) -> dict[tuple[int, int], Holding]:
+    """Lock the one holding of each definition and customer, begun where there was none."""
+    wanted = {(each.definition.pk, each.customer.pk): each for each in points}
+    held = _lock_held(wanted)
+    missing = [each for place, each in sorted(wanted.items()) if place not in held]
+    if missing:
+        Holding.objects.bulk_create(
+            [
+                Holding(
+                    definition=each.definition,
+                    customer=each.customer,
+                    key="",
+                    **_born(each.definition, each.worth, at) | {"ends_at": each.definition.ends_at},
+                )
+                for each in missing
+            ],
+            ignore_conflicts=True,
+        )
+        held |= _lock_held({(each.definition.pk, each.customer.pk) for each in missing})
+    return held
+
+
+def _lock_held(wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], Holding]:
+    definitions, customers = ({place[part] for place in wanted} for part in (0, 1))
+    mine = (
+        Holding.objects.select_for_update(no_key=True)
+        .filter(definition__in=definitions, customer__in=customers, key="")
+        .order_by("pk")
     )
-    holding = mine.first()
-    if holding is not None:
-        return holding
-    born = _born(definition, worth, at) | {"ends_at": definition.ends_at}
-    Holding.objects.bulk_create(
-        [Holding(definition=definition, customer=customer, key="", **born)], ignore_conflicts=True
-    )
-    return mine.get()
+    found = {(each.definition_id, each.customer_id): each for each in mine}
+    return {place: each for place, each in found.items() if place in wanted}
 
 
-def _take_budget(definition: Definition, amount_minor: int) -> None:
-    if not budgets.is_limited(definition=definition):
+def _take_budgets(wants: Mapping[int, Want]) -> None:
+    if not wants:
         return
-    taken = budgets.take(wants={definition.pk: Want(minor=amount_minor, uses=1)})
+    taken = budgets.take(wants=wants)
     if taken.exhausted:
         raise BudgetExhausted
     pipeline.run(*taken.then)

@@ -5,75 +5,72 @@ given is noted, so that nothing earns twice and nothing is looked at again. Cash
 tickets that a machine handed out earn nothing.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import batched
 from typing import Any, Final, NamedTuple
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from benefits.models import Earning, Redemption
 from benefits.rules.vocabulary import Kind
 from benefits.services import accruals, clawing_back
-from config import pipeline
+from benefits.services.accruals import Paid
 from config.sweeps import Sweep
-from merchants.models import Merchant
 from settlement.models import Checkout, Earned, Payment
-from settlement.services.payments import rows
 from wallets.models import Customer
 
 LATEST: Final = timedelta(days=8)  # older ones were looked at long ago
+_TOGETHER: Final = 50  # documents in one transaction
 
 
-class _Paid(NamedTuple):
-    """What a document says of its purchase; minor units, ``base_minor`` paid with money."""
+class _Document(NamedTuple):
+    """A document and what it says of its purchase; ``paid`` is None where nobody can earn."""
 
-    customer: Customer | None
-    merchant: Merchant
-    currency: str
-    base_minor: int
+    reference: str
+    paid: Paid | None
     purchase_minor: int
     refunded_minor: int
-    paid_at: datetime
 
 
 def give_due(*, at: datetime, limit: int) -> int:
-    """Give what up to ``limit`` documents earned, each in a transaction of its own; return how
-    many there was anything to do about."""
+    """Give what up to ``limit`` documents earned, many in a transaction, and each in one of its own
+    where that is not possible; return how many there was anything to do about."""
     bought = Payment.objects.filter(state="APPROVED").exclude(channel=Payment.Channel.PREAPPROVAL)
     names = _due(bought, "approved_at", at, limit)
     by_till = Checkout.objects.filter(state=Checkout.State.PAID, payment=None)
     names += _due(by_till, "ended_at", at, limit - len(names))
-    return SWEEP.run(names=names, at=at)
+    return sum(
+        SWEEP.run_together(names=some, at=at, end=_give) for some in batched(names, _TOGETHER)
+    )
 
 
-@transaction.atomic
 def give(*, document: str, at: datetime) -> bool:
     """Give what a payment, or a checkout without one, earned; once, and nothing for what was taken
     back since. Return whether it is given now."""
-    paid = _locked(document)
-    if paid is None or Earned.objects.filter(document=document).exists():
-        return False
-    Earned.objects.create(document=document, at=at)
-    if paid.customer is None:
-        return True
-    accruals.give(
-        customer=paid.customer,
-        merchant=paid.merchant,
-        document=document,
-        base_minor=paid.base_minor,
-        currency=paid.currency,
-        paid_at=paid.paid_at,
-        at=at,
-    )
-    if paid.refunded_minor:
-        clawing_back.claw_back(
-            document=document,
-            key="before it earned",
-            refunded_minor=paid.refunded_minor,
-            purchase_minor=paid.purchase_minor,
-            at=at,
-        )
-    return True
+    return _give([document], at) == 1
+
+
+@transaction.atomic
+def _give(documents: Sequence[str], at: datetime) -> int:
+    paid = _locked(documents)
+    given = Earned.objects.filter(document__in=[each.reference for each in paid])
+    before = set(given.values_list("document", flat=True))
+    now = [each for each in paid if each.reference not in before]
+    Earned.objects.bulk_create([Earned(document=each.reference, at=at) for each in now])
+    earning = [each for each in now if each.paid is not None]
+    accruals.give(purchases=[each.paid for each in earning if each.paid is not None], at=at)
+    for each in earning:
+        if each.refunded_minor:
+            clawing_back.claw_back(
+                document=each.reference,
+                key="before it earned",
+                refunded_minor=each.refunded_minor,
+                purchase_minor=each.purchase_minor,
+                at=at,
+            )
+    return len(now)
 
 
 def _due(paid: QuerySet[Any], since: str, at: datetime, limit: int) -> list[str]:
@@ -89,50 +86,71 @@ def _due(paid: QuerySet[Any], since: str, at: datetime, limit: int) -> list[str]
     return list(found.order_by("pk").values_list("reference", flat=True)[: max(limit, 0)])
 
 
-def _locked(document: str) -> _Paid | None:
-    """Lock the document and return its purchase; None where it is not paid any more."""
-    (found,) = pipeline.run(rows.locked_payment(reference=document))
-    request = rows.request_of(found)
-    used = Redemption.objects.filter(document=document, state=Redemption.State.COMMITTED)
-    redemption = used.select_related("plan__customer", "merchant").first()
-    if request is None:
-        still_paid = Checkout.objects.select_for_update(no_key=True).filter(
-            reference=document, state=Checkout.State.PAID
+def _locked(documents: Sequence[str]) -> list[_Document]:
+    """Lock documents and return their purchases, without those that are not paid any more."""
+    payments = (
+        Payment.objects.select_for_update(of=("self",), no_key=True)
+        .filter(reference__in=documents)
+        .select_related("card__account", "merchant")
+        .order_by("pk")
+    )
+    found = list(payments)
+    approved = [each for each in found if each.state == "APPROVED"]
+    names = [each.reference for each in approved]
+    if others := set(documents) - {each.reference for each in found}:
+        by_till = Checkout.objects.select_for_update(no_key=True).filter(
+            reference__in=others, payment=None, state=Checkout.State.PAID
         )
-        if redemption is None or not still_paid.exists():
-            return None
-    elif request.state != "APPROVED":
-        return None
-    if redemption is not None:
-        return _with_benefits(redemption)
-    assert request is not None, "one of both is there"
-    payment = Payment.objects.select_related("card__account", "merchant").get(reference=document)
-    assert payment.approved_at is not None, "an approved payment has its time"
-    holder = payment.card.account.holder if payment.card else ""
-    return _Paid(
-        customer=Customer.objects.filter(reference=holder).first(),
-        merchant=payment.merchant,
-        currency=payment.currency,
-        base_minor=payment.amount_minor,
-        purchase_minor=payment.amount_minor,
-        refunded_minor=payment.refunded_minor,
-        paid_at=payment.approved_at,
-    )
+        names += by_till.order_by("pk").values_list("reference", flat=True)
+    with_benefits = _with_benefits(names)
+    without = [each for each in approved if each.reference not in with_benefits]
+    return [*with_benefits.values(), *_without_benefits(without)]
 
 
-def _with_benefits(used: Redemption) -> _Paid:
+def _without_benefits(payments: Sequence[Payment]) -> list[_Document]:
+    holders = {each.card.account.holder for each in payments if each.card}
+    customers = Customer.objects.in_bulk(holders, field_name="reference") if holders else {}
+    found = []
+    for each in payments:
+        assert each.approved_at is not None, "an approved payment has its time"
+        customer = customers.get(each.card.account.holder) if each.card else None
+        paid = None
+        if customer is not None:
+            paid = Paid(
+                document=each.reference,
+                customer=customer,
+                merchant=each.merchant,
+                currency=each.currency,
+                base_minor=each.amount_minor,
+                paid_at=each.approved_at,
+            )
+        found.append(_Document(each.reference, paid, each.amount_minor, each.refunded_minor))
+    return found
+
+
+def _with_benefits(documents: Sequence[str]) -> dict[str, _Document]:
     """Return what was paid with money, gift cards included: discounts and points earn nothing."""
-    gifts = used.lines.filter(holding__kind=Kind.GIFT_CARD).aggregate(sum=Sum("amount_minor"))
-    assert used.ended_at is not None, "what is committed has its time"
-    return _Paid(
-        customer=used.plan.customer,
-        merchant=used.merchant,
-        currency=used.currency,
-        base_minor=used.remainder_minor + (gifts["sum"] or 0),
-        purchase_minor=used.purchase_minor,
-        refunded_minor=used.refunded_minor,
-        paid_at=used.ended_at,
+    gifts = Sum("lines__amount_minor", filter=Q(lines__holding__kind=Kind.GIFT_CARD))
+    used = (
+        Redemption.objects.filter(document__in=documents, state=Redemption.State.COMMITTED)
+        .select_related("plan__customer", "merchant")
+        .annotate(gifts_minor=gifts)
     )
+    found = {}
+    for each in used:
+        assert each.ended_at is not None, "what is committed has its time"
+        paid = Paid(
+            document=each.document,
+            customer=each.plan.customer,
+            merchant=each.merchant,
+            currency=each.currency,
+            base_minor=each.remainder_minor + (each.gifts_minor or 0),
+            paid_at=each.ended_at,
+        )
+        found[each.document] = _Document(
+            each.document, paid, each.purchase_minor, each.refunded_minor
+        )
+    return found
 
 
 def _merchant(document: str) -> str:

@@ -69,7 +69,7 @@ class TestControls:
 FAMILIES = st.sampled_from([instances.mixed, instances.shares, instances.tangle, instances.alike])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(FAMILIES, SEEDS, st.integers(1, 18))
 def test_no_order_changes_it(family, seed, count):
     instance = family(seed, count=count)
@@ -78,7 +78,7 @@ def test_no_order_changes_it(family, seed, count):
     assert best_for(purchase=purchase, held=mixed) == best_for(purchase=purchase, held=held)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(FAMILIES, SEEDS, st.integers(2, 18))
 def test_who_holds_more_never_pays_more(family, seed, count):
     instance = family(seed, count=count)
@@ -87,7 +87,7 @@ def test_who_holds_more_never_pays_more(family, seed, count):
     assert more.quote.to_pay_minor <= less.quote.to_pay_minor or not more.proven
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(FAMILIES, SEEDS, st.integers(1, 18))
 def test_it_is_the_quote_of_what_it_uses_and_tells_of_all_else(family, seed, count):
     instance = family(seed, count=count)
@@ -97,7 +97,7 @@ def test_it_is_the_quote_of_what_it_uses_and_tells_of_all_else(family, seed, cou
     assert len(made.lines) + len(made.skipped) == count
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(FAMILIES, SEEDS, st.integers(2, 12), st.integers(1, 40))
 def test_stopped_at_its_cap_it_says_so_and_its_bound_holds(family, seed, count, cap):
     instance = family(seed, count=count)

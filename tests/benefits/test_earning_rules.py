@@ -14,6 +14,7 @@ from benefits.rules.vocabulary import Kind, Purchase
 from benefits.selectors import earning_rules as selectors
 from benefits.selectors.held import available_to
 from benefits.services import accruals, catalogue, earning_rules
+from benefits.services.accruals import Paid
 from benefits.services.campaigns import NotItsKeeper
 from benefits.services.catalogue import WindowInvalid
 from benefits.services.earning_rules import EarningTerms
@@ -160,15 +161,15 @@ def test_a_full_card_brings_a_grade_which_counts_once_however_often_it_is_earned
 
 
 def give(customer, till, document, at):
-    accruals.give(
+    paid = Paid(
+        document=document,
         customer=customer,
         merchant=till.merchant,
-        document=document,
-        base_minor=10_000,
         currency="KRW",
+        base_minor=10_000,
         paid_at=at,
-        at=at,
     )
+    accruals.give(purchases=[paid], at=at)
 
 
 def bought(till, at):

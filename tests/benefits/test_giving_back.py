@@ -1,6 +1,6 @@
 """What a refund brings, by rule: adds up, never negative, all in the end."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benefits.rules.giving_back import Paid, back_of
@@ -26,7 +26,6 @@ def test_a_third_by_hand():
     assert back == (1_111, [666, 555, 999])
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(refunds())
 def test_refunds_add_up_to_all_that_was_paid(told):
     paid, amounts = told
@@ -39,7 +38,6 @@ def test_refunds_add_up_to_all_that_was_paid(told):
     assert (tender, lines) == (paid.remainder_minor, list(paid.lines))
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10**12), st.lists(st.integers(0, 10_000), min_size=1, max_size=8))
 def test_parts_make_the_whole(amount, weights):
     if not sum(weights):

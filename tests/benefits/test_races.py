@@ -130,7 +130,7 @@ def test_64_parallel_grants_never_overrun_a_budget(at_once, noon, budget):
 
 def test_without_the_budget_taken_grants_would_overrun_it(at_once, noon, monkeypatch):
     of = made.definition(Kind.POINTS, budget_minor=40_500)
-    monkeypatch.setattr(holdings, "_take_budget", lambda *_told: None)
+    monkeypatch.setattr(holdings, "_take_budgets", lambda _wants: None)
     given = at_once(grants(of, noon))
     assert sum(isinstance(each, Holding) for each in given) > 40
 

@@ -1,6 +1,6 @@
 """Refunds and accruals: what comes back, what is taken back, each once."""
 
-from contextlib import nullcontext
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -10,8 +10,9 @@ from benefits.models import BudgetSlot, Holding, Lot, StampCard
 from benefits.rules.earning import Earns
 from benefits.rules.vocabulary import Kind
 from benefits.services import accruals, clawing_back, earning_rules, locks, restoring
+from benefits.services.accruals import Paid
 from benefits.services.earning_rules import EarningTerms
-from benefits.services.holdings import Worth
+from benefits.services.holdings import BudgetExhausted, Worth
 from config.audit import SYSTEM
 from tests.factories import benefits as made
 
@@ -107,15 +108,15 @@ def test_points_that_expired_meanwhile_come_back_for_seven_days(customer, bought
 
 
 def earned(customer, till, document, at, base=10_000):
-    return accruals.give(
+    paid = Paid(
+        document=document,
         customer=customer,
         merchant=till.merchant,
-        document=document,
-        base_minor=base,
         currency="KRW",
+        base_minor=base,
         paid_at=at,
-        at=at,
     )
+    return accruals.give(purchases=[paid], at=at)
 
 
 def test_points_are_earned_once_a_payment(customer, till, noon):
@@ -148,7 +149,12 @@ def test_points_above_their_budget_leave_nothing_and_the_other_rule_gives(
 def test_control_without_a_savepoint_the_database_refuses_points_above_their_budget(
     customer, till, noon, spent, monkeypatch
 ):
-    monkeypatch.setattr(accruals, "_undone_where_refused", lambda _rule: nullcontext())
+    def without_savepoint(each, at):
+        with suppress(BudgetExhausted):
+            return accruals._points([each], at)
+        return []
+
+    monkeypatch.setattr(accruals, "_points_of_budget", without_savepoint)
 
     def earned_and_checked():
         with transaction.atomic():

@@ -186,7 +186,7 @@ class Nemesis:
             time.sleep(0.05)
 
     def _claimed(self, connection):
-        """Return what waits to be posted, once a worker has some of it in hand or three seconds on."""
+        """Return what waits to be posted, once a worker has some in hand or three seconds on."""
         deadline = time.monotonic() + CLAIM_WITHIN_S
         while True:
             rows = connection.execute(_WAITING).fetchall()

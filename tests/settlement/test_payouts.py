@@ -12,7 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.management.json_command import JsonCommand
@@ -278,9 +278,7 @@ ACTS = st.lists(
 )
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30)
 @given(acts=ACTS)
 def test_every_payment_in_one_payout_and_their_sum_is_the_ledgers(till, card, noon, acts):
     with transaction.atomic():

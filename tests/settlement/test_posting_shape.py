@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.models import Event
@@ -135,9 +135,7 @@ def posted(till, parts):
     return state
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25)
 @given(plan=st.lists(st.sampled_from(KINDS), min_size=1, max_size=12))
 def test_one_batch_of_n_is_n_batches_of_one(till, two_cards, plan):
     cards = [replace(card) for card in two_cards]
