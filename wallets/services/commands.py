@@ -10,13 +10,15 @@ from issuers.services import commands, counters
 from issuers.services.commands import Outgoing
 
 
-def pull(*, device: Device, after: int, at: datetime) -> list[Outgoing]:
+def pull(*, device: Device, after: int, at: datetime, is_posted: bool = True) -> list[Outgoing]:
     """Return what waits for the phone above ``after``, the counter resets that are due included.
 
     Due are those of programmes that reset once posted (mission 1.15); a posting alone resets no
-    other card.
+    other card. ``is_posted``: whether anything was posted since the last reset of a card the phone
+    carries, where the caller knows.
     """
-    counters.reset_posted(device=device, at=at)
+    if is_posted:
+        counters.reset_posted(device=device, at=at)
     return commands.pending_for(device=device, after=after, at=at)
 
 
