@@ -22,11 +22,16 @@ SEEN_EVERY = timedelta(seconds=10)
 
 def seen(*, device: Device, at: datetime) -> None:
     """Note that ``device`` proved itself at ``at``; the row is written every 10 s at most."""
-    if device.seen_at is not None and at - device.seen_at < SEEN_EVERY:
+    if not is_seen_due(device=device, at=at):
         return
     newer = Q(seen_at=None) | Q(seen_at__lt=at)
     Device.objects.filter(newer, pk=device.pk).update(seen_at=at)
     device.seen_at = at
+
+
+def is_seen_due(*, device: Device, at: datetime) -> bool:
+    """Tell whether the last contact that was noted is long enough ago for the next."""
+    return device.seen_at is None or at - device.seen_at >= SEEN_EVERY
 
 
 @transaction.atomic

@@ -294,12 +294,12 @@ ENROLMENT_OWNER_CHECKS = {
     "ATM": "merchants.services.merchants.refuse_unknown",
     "RELAY": "merchants.services.merchants.refuse_unknown",
 }
-# ``(*, device: Device) -> None`` refuses a device whose owner may not act now (protocol §3).
-DEVICE_OWNER_CHECKS = {
-    "TERMINAL": "merchants.services.equipment.refuse_suspended",
-    "READER": "merchants.services.equipment.refuse_suspended",
-    "ATM": "merchants.services.equipment.refuse_suspended",
-    "RELAY": "merchants.services.equipment.refuse_suspended",
+# The ``config.signatures.OwnerBar`` of a device whose owner may not act now (protocol §3).
+DEVICE_OWNER_BARS = {
+    "TERMINAL": "merchants.services.equipment.SUSPENDED",
+    "READER": "merchants.services.equipment.SUSPENDED",
+    "ATM": "merchants.services.equipment.SUSPENDED",
+    "RELAY": "merchants.services.equipment.SUSPENDED",
 }
 # ``(*, device: Device) -> dict``: the limits of its kind in ``GET /device/config``.
 DEVICE_LIMITS = {

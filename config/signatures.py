@@ -7,6 +7,7 @@ The same check serves the API and the handshakes of sockets; the form of a signa
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any, Final, cast
 
 from django.conf import settings
 from django.db import connection
@@ -42,6 +43,14 @@ class SignatureReplayed(Refused):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerBar:
+    """What keeps a device from acting for its owner: SQL about a device ``d``, and the refusal."""
+
+    condition: str
+    refusal: type[Refused]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
     """A public key (P-256, 65 bytes) whose holder signed this request and is no device yet."""
 
@@ -60,16 +69,14 @@ def verify_request(
     :raises SignatureInvalid: no signature, wrong form, unknown or revoked device, or no fit
     :raises SignatureExpired: more than 60 s off; tells ``server_time``
     :raises SignatureReplayed: the nonce was used with this key before
-    :raises Refused: the device's owner may not act now (``DEVICE_OWNER_CHECKS``)
+    :raises Refused: the device's owner may not act now (``DEVICE_OWNER_BARS``)
     """
     signed = read(method=method, target_uri=target_uri, headers=headers, body=body)
     device = Device.objects.filter(reference=signed.keyid, state=Device.State.ACTIVE).first()
     if device is None:
         raise SignatureInvalid
     check(signed=signed, public_key=bytes(device.public_key), at=at)
-    spend_nonce(device=device, signed=signed)
-    devices.seen(device=device, at=at)
-    _refuse_barred_owner(device)
+    _admit(device, signed, at)
     return device
 
 
@@ -129,19 +136,54 @@ def spend_nonce(*, device: Device, signed: SignedRequest) -> None:
 
     :raises SignatureReplayed: it is stored already
     """
-    expires_at = datetime.fromtimestamp(signed.created, tz=UTC) + SKEW + timedelta(seconds=1)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO config_seennonce (device_id, nonce, expires_at) VALUES (%s, %s, %s)"
-            " ON CONFLICT DO NOTHING",
-            [device.pk, signed.nonce, expires_at],
-        )
+        cursor.execute(f"{_SPEND} ON CONFLICT DO NOTHING", _nonce_of(device, signed))
         if cursor.rowcount != 1:
             raise SignatureReplayed
 
 
-def _refuse_barred_owner(device: Device) -> None:
-    """Ask the app that owns the kind, by ``(*, device: Device) -> None``, which may refuse."""
-    dotted = settings.DEVICE_OWNER_CHECKS.get(device.kind)
-    if dotted:
-        import_string(dotted)(device=device)
+def _admit(device: Device, signed: SignedRequest, at: datetime) -> None:
+    """Spend the nonce, note the contact and look at the owner: one statement, in this order."""
+    bar = _bar_of(device.kind)
+    is_noted = devices.is_seen_due(device=device, at=at)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ADMIT.format(
+                spend=_SPEND,
+                noted=_NOTED if is_noted else "",
+                barred=bar.condition if bar else "FALSE",
+            ),
+            [*_nonce_of(device, signed), *([at, at] if is_noted else [])],
+        )
+        spent = cursor.fetchone()
+    if spent is None:
+        raise SignatureReplayed
+    if is_noted:
+        device.seen_at = at
+    (is_barred,) = spent
+    if bar is not None and is_barred:
+        raise bar.refusal
+
+
+def _bar_of(kind: str) -> OwnerBar | None:
+    dotted = settings.DEVICE_OWNER_BARS.get(kind)
+    return cast("OwnerBar", import_string(dotted)) if dotted else None
+
+
+def _nonce_of(device: Device, signed: SignedRequest) -> list[Any]:
+    expires_at = datetime.fromtimestamp(signed.created, tz=UTC) + SKEW + timedelta(seconds=1)
+    return [device.pk, signed.nonce, expires_at]
+
+
+_SPEND: Final = "INSERT INTO config_seennonce (device_id, nonce, expires_at) VALUES (%s, %s, %s)"
+
+# Only where the nonce was spent: a request that is replayed is no contact.
+_NOTED: Final = """,
+     noted AS (
+    UPDATE config_device d SET seen_at = %s FROM spent
+     WHERE d.id = spent.device_id AND (d.seen_at IS NULL OR d.seen_at < %s))"""
+
+_ADMIT: Final = """
+WITH spent AS ({spend} ON CONFLICT DO NOTHING RETURNING device_id){noted}
+SELECT {barred} FROM spent JOIN config_device d ON d.id = spent.device_id
+"""

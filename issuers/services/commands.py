@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from django.db import transaction
-from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from config import keys, money
@@ -52,7 +52,7 @@ class Acknowledged:
     """
 
     card: Card
-    credential: Credential | None
+    credential_id: int | None
     version: int
     atc: int
     uses: int
@@ -123,15 +123,23 @@ def pending_for(*, device: Device, after: int, at: datetime) -> list[Outgoing]:
     phone has now stays away: an old wipe must not delete a new card. Nothing is locked while the
     issuer's key signs.
     """
-    mine = _meant_for(device).select_related("card__issuer").order_by("id")
-    waiting = list(mine.filter(id__lte=after).exclude(state=_State.APPLIED)[:PAGE])
-    waiting += mine.filter(id__gt=after)[:PAGE]
+    waiting = _waiting(device, after)
     _sign([command for command in waiting if command.signed is None], at)
     fresh = [command.pk for command in waiting if command.state in _NOT_SENT]
     if fresh:
         unsent = OtaCommand.objects.filter(pk__in=fresh, state__in=_NOT_SENT)
         unsent.update(state=_State.SENT, sent_at=at)
     return [Outgoing(seq=command.pk, command=_bytes(command)) for command in waiting]
+
+
+def _waiting(device: Device, after: int) -> list[OtaCommand]:
+    """Return up to a page of what is left up to ``after``, then up to a page of what is above."""
+    mine = _meant_for(device).select_related("card__issuer").order_by("id")
+    left = list(mine.filter(Q(id__gt=after) | ~Q(state=_State.APPLIED))[: 2 * PAGE])
+    early = [command for command in left if command.pk <= after]
+    if len(early) > PAGE:
+        return early[:PAGE] + list(mine.filter(id__gt=after)[:PAGE])
+    return left[: len(early) + PAGE]
 
 
 def _meant_for(device: Device) -> QuerySet[OtaCommand]:
@@ -187,19 +195,20 @@ def acknowledge(*, device: Device, ack: bytes, at: datetime) -> Acknowledged:
         told = Acknowledgement.open(ack, public_key=bytes(device.public_key))
     except WireError as wrong:
         raise AcknowledgementInvalid from wrong
+    newest = Credential.objects.filter(
+        card=OuterRef("card"), device=device, state=Credential.State.ACTIVE
+    )
     command = (
         OtaCommand.objects.filter(device=device, command_id=told.command_id)
+        .annotate(credential_id=Subquery(newest.values("pk")[:1]))
         .select_related("card")
         .first()
     )
     if command is None or bytes(command.card.token) != told.card_token:
         raise NotFound
-    newest = Credential.objects.filter(
-        card=command.card, device=device, state=Credential.State.ACTIVE
-    ).first()
     return Acknowledged(
         card=command.card,
-        credential=newest,
+        credential_id=command.credential_id,
         version=told.version,
         atc=told.atc,
         uses=told.uses,
@@ -209,19 +218,19 @@ def acknowledge(*, device: Device, ack: bytes, at: datetime) -> Acknowledged:
     )
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def _apply(*, card: Card, device: Device, version: int, at: datetime) -> int:
     mine = OtaCommand.objects.filter(card=card, device=device)
     # What was never sent cannot have been applied, whatever version the phone names.
-    sent = mine.exclude(sent_at=None).aggregate(newest=Max("version"))["newest"] or 0
-    covered = mine.filter(version__lte=min(version, sent))
+    sent = mine.exclude(sent_at=None).order_by("-version").values("version")[:1]
+    covered = mine.filter(version__lte=version).filter(version__lte=Subquery(sent))
     applied = covered.exclude(state=_State.APPLIED).update(
         state=_State.APPLIED, acknowledged_version=version, applied_at=at, next_attempt_at=None
     )
-    missing = OtaCommand.objects.filter(card=card, device=device, state=_State.UNDELIVERED)
-    if applied and not missing.exists():
+    if applied:
+        missing = mine.filter(state=_State.UNDELIVERED)
         Alert.objects.filter(
-            kind=ALERT_KIND, subject=_subject(card, device), cleared_at=None
+            ~Exists(missing), kind=ALERT_KIND, subject=_subject(card, device), cleared_at=None
         ).update(cleared_at=at)
     return applied
 

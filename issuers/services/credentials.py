@@ -8,10 +8,12 @@ signs.
 
 import secrets
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Count, Max, Q
 
 from config import keys
 from config.models import Device
@@ -23,7 +25,6 @@ from issuers.models import (
     Account,
     Card,
     Credential,
-    Issuer,
     OfflineProfileVersion,
     OtaCommand,
     Programme,
@@ -72,7 +73,8 @@ def issue(*, card: Card, device: Device, public_key: bytes, at: datetime) -> Cre
     :raises WrongKind, NotFound, DeviceRevoked, PublicKeyInvalid: as :func:`reserve`
     :raises CardClosed, AccountClosed, TooManyCertificates: as :func:`reserve`
     """
-    credential = reserve(card=card, device=device, public_key=public_key, at=at)
+    with transaction.atomic():
+        credential = reserve(card=card, device=device, public_key=public_key, at=at)
     certificate_of(credential=credential, at=at)
     return credential
 
@@ -126,18 +128,23 @@ _LOCK_SHARED = "SELECT * FROM config_device WHERE id = %s FOR SHARE"
 
 def unsigned_of(*, card: Card, device: Device, public_key: bytes) -> Credential | None:
     """Return the credential of that very key whose certificate a crash left unsigned."""
-    return Credential.objects.filter(
-        card=card,
-        device=device,
-        public_key=public_key,
-        state=Credential.State.ACTIVE,
-        certificate=None,
-    ).first()
+    mine = Credential.objects.filter(card=card, device=device)
+    return mine.filter(_unsigned(public_key)).first()
 
 
-@transaction.atomic
+def _unsigned(public_key: bytes) -> Q:
+    return Q(public_key=public_key, state=Credential.State.ACTIVE, certificate=None)
+
+
+def _is_unsigned(one: Credential, public_key: bytes) -> bool:
+    is_open = one.state == Credential.State.ACTIVE and one.certificate is None
+    return is_open and bytes(one.public_key) == public_key
+
+
 def reserve(*, card: Card, device: Device, public_key: bytes, at: datetime) -> Credential:
     """Write all that a certificate will say; :func:`certificate_of` signs it afterwards.
+
+    In the transaction of the caller, who undoes it where this refuses.
 
     The credential that phone had for the card retires; its reserve stays until records of its time
     can no longer come. Reserved, and stated as the certificate's cumulative cap, is the smaller of
@@ -158,16 +165,16 @@ def reserve(*, card: Card, device: Device, public_key: bytes, at: datetime) -> C
     )
     if held.state == Card.State.CLOSED:
         raise CardClosed
-    unfinished = unsigned_of(card=held, device=device, public_key=public_key)
-    if unfinished is not None:
-        return unfinished
-    _check_pace(held, device, at)
-    older = Credential.objects.filter(card=held, device=device, state=Credential.State.ACTIVE)
+    mine = Credential.objects.filter(card=held, device=device)
+    lately = list(mine.filter(_unsigned(public_key) | Q(issued_at__gt=at - _AN_HOUR)))
+    for one in lately:
+        if _is_unsigned(one, public_key):
+            return one
+    _check_pace(lately, at)
     profile = profiles.in_force(programme=held.programme, at=at)
     reserve_minor = _set_aside(held, profile)
     # The phone goes on from the ATC it has, with counts of nothing (protocol §5).
-    reached = older.values_list("posted_atc", flat=True).first() or 0
-    older.update(state=Credential.State.RETIRED)
+    reached = _retire(held, device)
     credential = Credential.objects.create(
         issuer=held.issuer,
         card=held,
@@ -187,13 +194,29 @@ def reserve(*, card: Card, device: Device, public_key: bytes, at: datetime) -> C
     return credential
 
 
-def _check_pace(card: Card, device: Device, at: datetime) -> None:
+def _check_pace(lately: Sequence[Credential], at: datetime) -> None:
     """Keep one phone from using up list numbers, which every reader's list grows by."""
-    issued = Credential.objects.filter(card=card, device=device, issued_at__gt=at - _AN_HOUR)
-    times = sorted(issued.values_list("issued_at", flat=True))
+    times = sorted(one.issued_at for one in lately if one.issued_at > at - _AN_HOUR)
     if len(times) >= settings.CERTIFICATES_PER_HOUR:
         left = times[-settings.CERTIFICATES_PER_HOUR] + _AN_HOUR - at
         raise TooManyCertificates(retry_after_s=max(1, -(-left // timedelta(seconds=1))))
+
+
+def _retire(card: Card, device: Device) -> int:
+    """Retire what the phone has of a card; return the highest ATC posted of it, 0 of nothing.
+
+    The account is locked, so that no record posts meanwhile.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_RETIRE, [card.pk, device.pk])
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+_RETIRE = """
+UPDATE issuers_credential SET state = 'RETIRED'
+ WHERE card_id = %s AND device_id = %s AND state = 'ACTIVE' RETURNING posted_atc
+"""
 
 
 def _set_aside(card: Card, profile: OfflineProfileVersion) -> int:
@@ -209,10 +232,16 @@ def _set_aside(card: Card, profile: OfflineProfileVersion) -> int:
 
 def _next_list_number(issuer_id: int) -> int:
     """Take the issuer's next number: dense, for it commits or rolls back with its credential."""
-    issuer = Issuer.objects.select_for_update(no_key=True).get(pk=issuer_id)
-    number = issuer.next_list_number
-    Issuer.objects.filter(pk=issuer_id).update(next_list_number=number + 1)
-    return number
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT_LIST_NUMBER, [issuer_id])
+        (number,) = cursor.fetchone()
+    return int(number)
+
+
+_NEXT_LIST_NUMBER = """
+UPDATE issuers_issuer SET next_list_number = next_list_number + 1
+ WHERE id = %s RETURNING next_list_number - 1
+"""
 
 
 def dates(
@@ -240,12 +269,12 @@ def _tell_state(card: Card, device: Device, at: datetime) -> None:
 
 
 def _heard_otherwise(card: Card, device: Device) -> bool:
-    told = OtaCommand.objects.filter(card=card, device=device)
-    marks = told.filter(action__in=[OtaCommand.Action.BLOCK, OtaCommand.Action.UNBLOCK])
-    newest = marks.order_by("-version").values_list("action", flat=True).first()
-    if newest == OtaCommand.Action.BLOCK:
-        return True
-    return told.exclude(state=OtaCommand.State.APPLIED).exists()
+    told = OtaCommand.objects.filter(card=card, device=device).aggregate(
+        open=Count("pk", filter=~Q(state=OtaCommand.State.APPLIED)),
+        blocked=Max("version", filter=Q(action=OtaCommand.Action.BLOCK), default=0),
+        freed=Max("version", filter=Q(action=OtaCommand.Action.UNBLOCK), default=0),
+    )
+    return bool(told["open"] or told["blocked"] > told["freed"])
 
 
 def told(*, credential: Credential) -> CardCertificate:

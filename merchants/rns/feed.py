@@ -95,10 +95,13 @@ class Feed:
         tids = list(islice(self._in_memory, SWEPT_AT_ONCE))
         if len(tids) < SWEPT_AT_ONCE:
             self._in_memory = self._shared.statuses.open_tids()
-        registered = told.registered_open(after=self._registered_after, limit=SWEPT_AT_ONCE)
-        self._registered_after = registered[-1][0] if len(registered) == SWEPT_AT_ONCE else 0
         since = self._shared.clock() - APPROVED_WITHIN
-        approved = told.approved_since(since=since, limit=SWEPT_AT_ONCE)
+        registered, approved = told.unsure(
+            after=self._registered_after, since=since, limit=SWEPT_AT_ONCE
+        )
+        self._registered_after = registered[-1][0] if len(registered) == SWEPT_AT_ONCE else 0
         asked = [*tids, *(tid for _id, tid in registered), *approved]
         known = self._shared.known(tids=list(dict.fromkeys(asked)))
-        notifications.announce(statuses=known.values(), at=self._shared.clock())
+        was_told = frozenset(approved)
+        news = [one for one in known.values() if one.state != "APPROVED" or one.tid not in was_told]
+        notifications.announce(statuses=news, at=self._shared.clock())

@@ -20,14 +20,17 @@ class Sender:
     def __init__(self, *, shared: Shared) -> None:
         self._shared = shared
         self.sent = 0
+        self.first_due: datetime | None = None  # as the last look found it, before it was sent
 
     def send_due(self, *, at: datetime) -> None:
         """Send every result whose turn it is at ``at``."""
-        taken = AT_ONCE
-        while taken == AT_ONCE:
-            rows, taken = notifications.take_due(at=at, limit=AT_ONCE, jitter=random.random)
-            self._learn_keys({row.number for row in rows})
-            for row in rows:
+        rows = AT_ONCE
+        while rows == AT_ONCE:
+            to_send, rows, self.first_due = notifications.take_due(
+                at=at, limit=AT_ONCE, jitter=random.random
+            )
+            self._learn_keys({row.number for row in to_send})
+            for row in to_send:
                 self._send(row, at)
 
     def _send(self, row: ResultNotification, at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -59,16 +59,32 @@ def terminals_heard(*, most: int) -> list[int]:
     return [number for number in numbers if number is not None]
 
 
-def registered_open(*, after: int, limit: int) -> list[tuple[int, str]]:
-    """Return ids and T-IDs of registrations without a result, by id from ``after`` on."""
-    rows = ResultNotification.objects.filter(state=NONE, id__gt=after).order_by("id")
-    return list(rows.values_list("id", "tid")[:limit])
+class Unsure(NamedTuple):
+    """T-IDs whose payment may have gone on unheard: without a result (ids too), and approved."""
+
+    registered: list[tuple[int, str]]
+    approved: list[str]
 
 
-def approved_since(*, since: datetime, limit: int) -> list[str]:
-    """Return the T-IDs whose approval was made a message after ``since``, the newest ones."""
-    rows = ResultNotification.objects.filter(told="APPROVED", told_at__gte=since)
-    return list(rows.order_by("-told_at").values_list("tid", flat=True)[:limit])
+def unsure(*, after: int, since: datetime, limit: int) -> Unsure:
+    """Return registrations without a result, by id from ``after`` on, and the newest approvals.
+
+    Those are the ones whose approval was made a message after ``since``. ``limit`` of each at most.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_UNSURE, [after, limit, since, limit])
+        found = cursor.fetchall()
+    registered = sorted((id_, tid) for id_, tid in found if id_ is not None)
+    return Unsure(registered, [tid for id_, tid in found if id_ is None])
+
+
+_UNSURE: Final = """
+(SELECT id, tid FROM merchants_resultnotification
+  WHERE state = 'NONE' AND id > %s ORDER BY id LIMIT %s)
+UNION ALL
+(SELECT NULL, tid FROM merchants_resultnotification
+  WHERE told = 'APPROVED' AND told_at >= %s ORDER BY told_at DESC LIMIT %s)
+"""
 
 
 def events_now() -> tuple[int, int]:

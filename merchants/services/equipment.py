@@ -15,6 +15,7 @@ from config.models.devices import DeviceKind
 from config.models.keys import PLATFORM
 from config.pipeline import Answer, Statement
 from config.refusals import Refused
+from config.signatures import OwnerBar
 from config.wire import b64
 from merchants.models import Equipment, Merchant, Store
 from merchants.wire import ReaderCertificate
@@ -29,6 +30,13 @@ class MerchantSuspended(Refused):
     code = "merchant_suspended"
     status = 403
     title = "The merchant is suspended"
+
+
+SUSPENDED: Final = OwnerBar(
+    condition="NOT EXISTS (SELECT FROM merchants_merchant m"
+    f" WHERE m.reference = d.owner AND m.state = '{Merchant.State.ACTIVE.value}')",
+    refusal=MerchantSuspended,
+)
 
 
 @transaction.atomic

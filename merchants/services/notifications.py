@@ -7,7 +7,7 @@ written. Several processes do this at once: a row's lock lets one of them win.
 import os
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db import connection, transaction
 
@@ -36,10 +36,13 @@ def register(*, registers: Sequence[Register], at: datetime) -> list[bool]:
     """
     _make_rows(registers, at)
     rows = _locked({each.tid for each in registers})
+    before = {tid: row.registered_ms for tid, row in rows.items()}
     answered = [
         results.take_register(row=rows[each.tid], register=each, at=at) for each in registers
     ]
-    ResultNotification.objects.bulk_update(rows.values(), [*_REGISTERED, *_COURSE])
+    # Only a later REGISTER than the row's changes it, its time first of all.
+    changed = [row for tid, row in rows.items() if row.registered_ms != before[tid]]
+    ResultNotification.objects.bulk_update(changed, [*_REGISTERED, *_COURSE])
     return answered
 
 
@@ -75,21 +78,32 @@ def acknowledge(*, acknowledgements: Sequence[Acknowledgement], at: datetime) ->
     return len(changed)
 
 
-def take_due(
-    *, at: datetime, limit: int, jitter: Callable[[], float]
-) -> tuple[list[ResultNotification], int]:
+class Taken(NamedTuple):
+    """Messages to be sent now, of how many rows, and when the first of all had been due."""
+
+    to_send: list[ResultNotification]
+    rows: int
+    first_due: datetime | None
+
+
+def take_due(*, at: datetime, limit: int, jitter: Callable[[], float]) -> Taken:
     """Take the messages to be sent now, each by one process alone; those used up are UNDELIVERED.
 
-    Also return how many rows that were, at most ``limit``. They count as sent when this returns:
-    who dies before sending leaves it to the next turn. Mostly none is due, which one look tells.
+    At most ``limit`` rows. They count as sent when this returns: who dies before sending leaves it
+    to the next turn. Mostly none is due, which one look tells.
     """
-    return _taken(at, limit, jitter) if _is_any_due(at) else ([], 0)
+    first = first_due()
+    if first is None or first > at:
+        return Taken([], 0, first)
+    return Taken(*_taken(at, limit, jitter), first)
 
 
-def _is_any_due(at: datetime) -> bool:
+def first_due() -> datetime | None:
+    """Return when the first message is due, which may be past; None where none waits."""
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, [at])
-        return cursor.fetchone() is not None
+        cursor.execute(_FIRST_DUE)
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 @transaction.atomic
@@ -103,7 +117,10 @@ def _taken(
     return to_send, len(rows)
 
 
-_DUE: Final = "SELECT 1 FROM merchants_resultnotification WHERE next_at <= %s LIMIT 1"
+_FIRST_DUE: Final = """
+SELECT next_at FROM merchants_resultnotification
+ WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1
+"""
 
 
 def write_datagrams(*, lines: Sequence[Line]) -> None:

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef
+
 from config.models import Device
 from issuers.models import Credential, Debt
 from issuers.services.commands import Outgoing
@@ -14,9 +16,10 @@ def pull(*, device: Device, after: int, at: datetime) -> list[Outgoing]:
 
     So the unblock that follows from a debt just collected is among the commands of this answer.
     """
+    owes = Exists(Debt.objects.filter(account=OuterRef("card__account"), closed_at=None))
     carried = Credential.objects.filter(device=device, state=Credential.State.ACTIVE)
-    owing = Debt.objects.filter(
-        closed_at=None, account__cards__in=carried.values("card")
-    ).values_list("account", flat=True)
-    debts.collect(account_ids=set(owing), at=at)
-    return commands.pull(device=device, after=after, at=at)
+    cards = list(carried.values_list("card__account", "posted_since", owes))
+    owing = {account for account, _posted_since, is_owing in cards if is_owing}
+    debts.collect(account_ids=owing, at=at)
+    is_posted = any(posted_since for _account, posted_since, _is_owing in cards)
+    return commands.pull(device=device, after=after, at=at, is_posted=is_posted)

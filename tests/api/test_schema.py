@@ -8,6 +8,7 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
+from config.signatures import OwnerBar
 from settlement.rules import told
 from tests.conftest import NOON
 
@@ -99,10 +100,14 @@ class TestTheReaders:
     [
         *settings.ENROLMENT_OWNERS.values(),
         *settings.ENROLMENT_OWNER_CHECKS.values(),
-        *settings.DEVICE_OWNER_CHECKS.values(),
         *settings.DEVICE_LIMITS.values(),
         settings.API_KEY_LOOKUP,
     ],
 )
 def test_every_function_the_floor_names_is_there(dotted):
     assert callable(import_string(dotted))
+
+
+@pytest.mark.parametrize("dotted", settings.DEVICE_OWNER_BARS.values())
+def test_every_bar_the_floor_names_is_one(dotted):
+    assert isinstance(import_string(dotted), OwnerBar)

@@ -1,14 +1,18 @@
 """Signed requests (protocol §3): every part is covered, in order, once, within a minute."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
+from django.conf import settings
+from django.db import connection, transaction
 from django.utils import timezone
 
 from config import devices
 from config.audit import SYSTEM
 from config.models import Device, SeenNonce
+from config.signatures import verify_request
 from config.wire.keys import SigningKey
 from merchants.models import Merchant
 from tests.api.caller import code_of, of_device
@@ -155,11 +159,98 @@ class TestTheDevice:
 
         assert (answer.status_code, code_of(answer)) == (403, "merchant_suspended")
 
+    def test_of_a_suspended_merchant_spends_its_nonce_and_is_seen(self):
+        device, key = enrolled(kind="TERMINAL")
+        Merchant.objects.get(reference=device.owner).transition(Merchant.State.SUSPENDED)
+        caller = of_device((device, key))
+        request = caller.signed("POST", PATH, body=BODY)
+
+        codes = [code_of(caller.deliver(request)) for _ in range(2)]
+
+        assert codes == ["merchant_suspended", "signature_replayed"]
+        assert Device.objects.get(pk=device.pk).seen_at is not None
+
+    def test_of_no_merchant_is_barred_by_none(self, phone):
+        assert phone.post(PATH, BODY).status_code == 201
+
     def test_is_seen(self, terminal):
         terminal.post(PATH, BODY)
 
         seen_at = Device.objects.get(reference=terminal.keyid).seen_at
         assert timezone.now() - seen_at < timedelta(seconds=10)
+
+    @pytest.mark.parametrize(("ago_s", "is_noted"), [(9, False), (11, True)])
+    def test_is_seen_every_ten_seconds(self, terminal, ago_s, is_noted):
+        before = timezone.now() - timedelta(seconds=ago_s)
+        Device.objects.filter(reference=terminal.keyid).update(seen_at=before)
+
+        terminal.post(PATH, BODY)
+
+        assert (Device.objects.get(reference=terminal.keyid).seen_at != before) == is_noted
+
+    def test_is_not_seen_by_a_signature_that_came_before(self, terminal):
+        request = terminal.signed("POST", PATH, body=BODY)
+        terminal.deliver(request)
+        before = timezone.now() - timedelta(seconds=11)
+        Device.objects.filter(reference=terminal.keyid).update(seen_at=before)
+
+        assert code_of(terminal.deliver(request)) == "signature_replayed"
+        assert Device.objects.get(reference=terminal.keyid).seen_at == before
+
+    def test_takes_two_statements(self, terminal, django_assert_num_queries):
+        request = terminal.signed("POST", PATH, body=BODY)
+        told = {"method": "POST", "target_uri": settings.ORIGIN + PATH, "body": request["body"]}
+
+        with django_assert_num_queries(2):
+            verify_request(headers=request["headers"], at=timezone.now(), **told)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("noted_s", "is_noted"), [(-1, True), (60, False)])
+def test_a_device_that_is_noted_meanwhile_is_waited_for_and_taken(terminal, noted_s, is_noted):
+    """Whoever waits for the device's row looks at it again, and still spends its nonce once."""
+    meanwhile = timezone.now() + timedelta(seconds=noted_s)
+
+    answer = while_its_device_is_noted(terminal, at=meanwhile)
+
+    assert answer.status_code == 201
+    assert SeenNonce.objects.count() == 1
+    seen_at = Device.objects.get(reference=terminal.keyid).seen_at
+    assert (seen_at != meanwhile) == is_noted
+
+
+def while_its_device_is_noted(caller, *, at):
+    """Return the answer to a request that waits while another contact is noted at ``at``."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        with transaction.atomic():
+            Device.objects.filter(reference=caller.keyid).update(seen_at=at)
+            sent = pool.submit(delivered, caller)
+            until_one_waits()
+        return sent.result()
+
+
+def delivered(caller):
+    try:
+        return caller.post(PATH, BODY)
+    finally:
+        connection.close()
+
+
+def until_one_waits():
+    for _ in range(100):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(WAITING)
+            if cursor.fetchone() != (0,):
+                return
+        time.sleep(0.05)
+    raise AssertionError("nobody waits for the device's row")
+
+
+WAITING = """
+SELECT count(*) FROM pg_stat_activity
+ WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 
 
 class TestTheOriginAskedFor:

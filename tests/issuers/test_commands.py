@@ -76,7 +76,8 @@ class TestACommand:
         told = carried.obey(command, noon)
 
         assert states() == ["APPLIED"]
-        assert (told.version, told.applied, told.credential) == (1, 1, carried.credential)
+        assert (told.version, told.applied) == (1, 1)
+        assert told.credential_id == carried.credential.pk
         with pytest.raises(CardRefused):
             carried.phone.check_before_contact(
                 card=bytes(carried.card.token), at=int(noon.timestamp())
@@ -137,8 +138,28 @@ class TestACommand:
             block(carried.card, noon)
             unblock(carried.card, noon)
 
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(4):
             assert len(waiting(carried, noon)) == 6
+
+    @pytest.mark.parametrize("left", range(5))
+    def test_comes_in_pages_of_what_is_left_and_of_what_is_new(
+        self, noon, carried, monkeypatch, left
+    ):
+        monkeypatch.setattr(commands, "PAGE", 2)
+        for _ in range(4):
+            block(carried.card, noon)
+            unblock(carried.card, noon)
+        rows = list(OtaCommand.objects.order_by("id"))
+        after, heard = rows[3].pk, [row.pk for row in rows[left:4]]
+        waiting(carried, noon)
+        OtaCommand.objects.filter(pk__in=heard).update(
+            state="APPLIED", acknowledged_version=1, applied_at=noon
+        )
+
+        got = commands.pending_for(device=carried.device, after=after, at=noon)
+
+        wanted = [*rows[: min(left, 2)], *rows[4:6]]
+        assert [one.seq for one in got] == [row.pk for row in wanted]
 
 
 class TestAnAcknowledgement:
@@ -188,6 +209,33 @@ class TestAnAcknowledgement:
         told = self.acknowledge(carried, noon, version=0)
 
         assert (told.applied, states()) == (0, ["SENT"])
+
+    def test_never_applies_what_was_never_sent(self, noon, carried):
+        block(carried.card, noon)
+        ack = self.signed(carried, noon, version=99)
+        unblock(carried.card, noon)
+
+        told = commands.acknowledge(device=carried.device, ack=ack, at=noon)
+
+        assert (told.applied, states()) == (1, ["APPLIED", "PENDING"])
+
+    def test_takes_three_statements(self, noon, carried, django_assert_num_queries):
+        block(carried.card, noon)
+        ack = self.signed(carried, noon)
+
+        with django_assert_num_queries(3):
+            commands.acknowledge(device=carried.device, ack=ack, at=noon)
+
+    def test_of_a_part_leaves_the_alert_of_the_rest(self, noon, carried):
+        block(carried.card, noon)
+        ack = self.signed(carried, noon)
+        unblock(carried.card, noon)
+        commands.push_due(at=noon + timedelta(hours=25))
+
+        told = commands.acknowledge(device=carried.device, ack=ack, at=noon)
+
+        assert (told.applied, states()) == (1, ["APPLIED", "UNDELIVERED"])
+        assert Alert.objects.get().cleared_at is None
 
 
 class TestApplied:

@@ -73,6 +73,13 @@ class TestACertificate:
 
         assert {Credential.objects.get(pk=one.pk).state for one in both} == {"ACTIVE"}
 
+    def test_takes_as_many_statements_the_second_time(self, noon, django_assert_num_queries):
+        card, (device, _) = made.card(at=noon), made.phone()
+
+        for _ in range(2):
+            with django_assert_num_queries(15):  # with the savepoint
+                made.credential(of=card, device=device, at=noon)
+
 
 class TestTheReserve:
     def test_is_the_smaller_of_cap_and_available(self, noon):

@@ -9,9 +9,8 @@ from issuers.models import Account, Credential, OtaCommand, Programme
 from issuers.services import renewals
 from issuers.wire import Action, Command
 from settlement.models import Payment
-from settlement.services import batches, ledger
+from settlement.services import batches, contacts, ledger
 from tests.factories import settlement as factory
-from wallets.services import commands
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +29,7 @@ def configured():
 
 def pulled(card, at):
     """Return the commands the phone gets at its next contact."""
-    waiting = commands.pull(device=card.phone, after=0, at=at)
+    waiting = contacts.pull(device=card.phone, after=0, at=at)
     return [Command.peek(each.command) for each in waiting]
 
 
@@ -45,6 +44,15 @@ def test_1_15_a_posted_batch_alone_resets_nothing(till, card, noon):
 
     assert pulled(card, noon) == []
     assert reserve_of(card) == 200_000 - 3000
+
+
+def test_a_contact_takes_two_statements_while_nothing_was_posted(
+    till, card, noon, django_assert_num_queries
+):
+    configured()
+
+    with django_assert_num_queries(2):
+        assert pulled(card, noon) == []
 
 
 def test_1_15_the_next_contact_resets_what_was_posted(till, card, noon):

@@ -135,6 +135,21 @@ class TestCommands:
 
         assert ShadowCounter.objects.get().atc == 3
 
+    @pytest.mark.parametrize(("later", "kept"), [(2, 3), (3, 3), (4, 4)])
+    def test_an_acknowledgement_of_an_earlier_use_leaves_the_shadow(
+        self, handset, card, later, kept
+    ):
+        credential = certified(handset, card)
+        for atc in (3, later):
+            credential.atc = atc
+            blacklist.block(card=card, reason="STOLEN", at=timezone.now(), actor=SYSTEM)
+            handset.pull_commands(at=int(time.time()))
+            blacklist.unblock(card=card, at=timezone.now(), actor=SYSTEM)
+            handset.pull_commands(at=int(time.time()))
+
+        told = ShadowCounter.objects.get()
+        assert (told.atc, told.ota_version) == (kept, 4 if later >= 3 else 2)
+
     def test_an_acknowledgement_of_another_phone_is_refused(self, handset, card):
         certified(handset, card)
         blacklist.block(card=card, reason="STOLEN", at=timezone.now(), actor=SYSTEM)

@@ -45,8 +45,9 @@ def _reserve(
 ) -> Credential:
     pins.require_unlocked(device=device)
     # A crash before the signature used the proof up, and the credential stands: it is completed.
-    made = credentials.unsigned_of(card=card, device=device, public_key=public_key)
-    if proof is not None and made is None:
+    if proof is not None and not credentials.unsigned_of(
+        card=card, device=device, public_key=public_key
+    ):
         authentications.consume(device=device, authentication=proof, at=at)
     return credentials.reserve(card=card, device=device, public_key=public_key, at=at)
 

@@ -1,22 +1,24 @@
 """Over-the-air commands as the phone sees them: pulled, applied, acknowledged (protocol §5.2)."""
 
 from datetime import datetime
+from typing import Final
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from config.models import Device
 from issuers.services import commands, counters
 from issuers.services.commands import Outgoing
-from wallets.models import ShadowCounter
 
 
-def pull(*, device: Device, after: int, at: datetime) -> list[Outgoing]:
+def pull(*, device: Device, after: int, at: datetime, is_posted: bool = True) -> list[Outgoing]:
     """Return what waits for the phone above ``after``, the counter resets that are due included.
 
     Due are those of programmes that reset once posted (mission 1.15); a posting alone resets no
-    other card.
+    other card. ``is_posted``: whether anything was posted since the last reset of a card the phone
+    carries, where the caller knows.
     """
-    counters.reset_posted(device=device, at=at)
+    if is_posted:
+        counters.reset_posted(device=device, at=at)
     return commands.pending_for(device=device, after=after, at=at)
 
 
@@ -28,17 +30,22 @@ def acknowledge(*, device: Device, ack: bytes, at: datetime) -> None:
     :raises NotFound: for a command it never got
     """
     told = commands.acknowledge(device=device, ack=ack, at=at)
-    if told.credential is None:
+    if told.credential_id is None:
         return
-    facts = {
-        "atc": told.atc,
-        "uses": told.uses,
-        "amount_minor": told.amount_minor,
-        "ota_version": told.version,
-        "reported_at": at,
-    }
-    row, made = ShadowCounter.objects.select_for_update().get_or_create(
-        credential=told.credential, defaults=facts
-    )
-    if not made and told.atc >= row.atc:
-        ShadowCounter.objects.filter(pk=row.pk).update(**facts)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SHADOW,
+            [told.credential_id, told.atc, told.uses, told.amount_minor, told.version, at],
+        )
+
+
+# Of two acknowledgements the one of the later use counts, whichever comes first.
+_SHADOW: Final = """
+INSERT INTO wallets_shadowcounter AS s
+       (credential_id, atc, uses, amount_minor, ota_version, reported_at)
+VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (credential_id) DO UPDATE
+   SET atc = excluded.atc, uses = excluded.uses, amount_minor = excluded.amount_minor,
+       ota_version = excluded.ota_version, reported_at = excluded.reported_at
+ WHERE s.atc <= excluded.atc
+"""

@@ -5,13 +5,12 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from django.db.models import Min
-
-from merchants.models import ResultNotification
 from merchants.rns.desk import Desk
 from merchants.rns.feed import Feed
+from merchants.rns.sending import Sender
 from merchants.rns.shared import Limits, Shared
 from merchants.rules.answering import Aside, Asked, Source
+from merchants.services.notifications import first_due
 from settlement.selectors import tids
 from settlement.simulation.virtual.agenda import Agenda
 from settlement.simulation.virtual.clock import Clock
@@ -57,8 +56,9 @@ class Notifier:
         if answer is not None:
             self._send(answer, source)
         if waiting := list(self._waiting()):
+            self._desk.sender.first_due = None
             self._desk.work(waiting)
-            self._turn_when_due()
+            self._turn_when_due(self._desk.sender)
 
     def look_soon(self) -> None:
         """Let the feed look at what the portal has just committed."""
@@ -70,16 +70,22 @@ class Notifier:
         self._looks = False
         self._feed.turn(monotonic=self._clock.now())
         self._line.journal.take()
-        self._turn_when_due()
+        self._turn_when_due(self._feed.sender)
 
     def _turn(self, at: float) -> None:
         if self._turns_at == at:
             self._turns_at = None
             self._look()
 
-    def _turn_when_due(self) -> None:
-        due = ResultNotification.objects.filter(next_at__isnull=False).aggregate(at=Min("next_at"))
-        at = due["at"] and due["at"].timestamp()
+    def _turn_when_due(self, sender: Sender) -> None:
+        """Plan the turn of what is due first, as ``sender`` saw it, where it looked at all.
+
+        What it did without a look, taking an acknowledgement say, made nothing due sooner.
+        """
+        due = sender.first_due
+        if due is not None and due <= self._clock.at():
+            due = first_due()  # that one's turn was taken
+        at = due and due.timestamp()
         if at and (self._turns_at is None or at < self._turns_at):
             self._turns_at = at
             self._agenda.after(at - self._clock.now(), lambda: self._turn(at))
