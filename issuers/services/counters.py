@@ -96,10 +96,15 @@ def reset_posted(*, at: datetime, device: Device | None = None) -> list[OtaComma
     missing, or once a missing one is too old to be taken still. ``device``: one phone's cards
     alone, at its contact. Other programmes' cards are reset by an approval online.
     """
-    wanted = _due(at).filter(card__programme__reset_on_posting=True)
+    wanted = due_at_posting(at=at)
     if device is not None:
         wanted = wanted.filter(device=device)
     return _reset_due(wanted.order_by("posted_since")[:_AT_ONCE], at)
+
+
+def due_at_posting(*, at: datetime) -> QuerySet[Credential]:
+    """Return what :func:`reset_posted` resets."""
+    return _due(at).filter(card__programme__reset_on_posting=True)
 
 
 def _reset_due(wanted: QuerySet[Credential], at: datetime) -> list[OtaCommand]:
