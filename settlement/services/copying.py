@@ -8,6 +8,8 @@ import orjson
 from django.db import connection, models
 from psycopg.types.json import set_json_dumps
 
+from config.pipeline import Answer, Statement
+
 if TYPE_CHECKING:
     from django.db.models.options import Options
 
@@ -53,13 +55,27 @@ def insert(
 def reserve_ids(*, model: type[models.Model], count: int) -> list[int]:
     """Return ``count`` fresh ids of ``model``, for rows that other new rows must name at once."""
     with connection.cursor() as cursor:
-        cursor.execute(_RESERVE, [_options(model).db_table, count])
-        return [pk for (ids,) in cursor.fetchall() for pk in ids or ()]
+        cursor.execute(*reserving(model=model, count=count))
+        return _reserved(cursor.fetchall())
+
+
+def reserving(*, model: type[models.Model], count: int) -> Statement:
+    """Return the statement that asks for ``count`` fresh ids of ``model``: :func:`reserved`."""
+    return Statement(_RESERVE, [_options(model).db_table, count])
+
+
+def reserved(answer: Answer) -> list[int]:
+    """Return the ids that the answer to :func:`reserving` tells."""
+    return _reserved(answer.rows)
+
+
+def _reserved(rows: Iterable[tuple[Any, ...]]) -> list[int]:
+    return [pk for (ids,) in rows for pk in ids or ()]
 
 
 _RESERVE = """
 WITH named AS MATERIALIZED (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS sequence)
-SELECT array_agg(nextval(sequence)) FROM named, generate_series(1, %s)
+SELECT array_agg(nextval(sequence)) FROM named, generate_series(1, %s::int)
 """
 
 

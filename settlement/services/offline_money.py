@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 
+from config import pipeline
 from issuers.services import accounts
 from issuers.services.accounts import OfflineChange, Owed, Posted
 from settlement.models import Transfer
@@ -18,6 +19,7 @@ _BORNE = {
     Bearer.MERCHANT: Transfer.Code.MERCHANT_BEARS.value,
 }
 _VOID = Transfer.Code.OFFLINE_VOID.value
+_TAP = "online_tap"
 
 
 def post(sheet: Sheet, *, at: datetime) -> list[Owed]:
@@ -33,8 +35,11 @@ def post(sheet: Sheet, *, at: datetime) -> list[Owed]:
 
 
 def post_taken(sheet: Sheet, *, at: datetime) -> None:
-    """Post the transfers of sales whose amounts the issuer's authorisation took already."""
-    ledger.post_many(kind="online_tap", transfers=list(_drafts(sheet)), at=at)
+    """Post the transfer of a sale whose amount the issuer's authorisation took already."""
+    (draft,) = _drafts(sheet)
+    (posted,) = pipeline.run(ledger.posting(kind=_TAP, draft=draft, at=at))
+    if not posted.touched:  # a ledger account was not there yet
+        ledger.post_many(kind=_TAP, transfers=[draft], at=at)
 
 
 def _changes(sheet: Sheet) -> Iterator[OfflineChange]:
