@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from django.db import transaction
 from django.db.models import Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
@@ -180,42 +179,6 @@ VALUES (%s, %s, %s, %s, %s, %s, %s)
 
 def _kept(card_id: int, document: str, *kept: object) -> Statement:
     return Statement(_KEEP, [card_id, document, *kept])
-
-
-@transaction.atomic(savepoint=False)  # a document decided on before leaves the caller nothing
-def authorise(
-    *,
-    card: Card,
-    document: str,
-    amount_minor: int,
-    currency: str,
-    at: datetime,
-    phone_id: int,
-) -> Authorised | Declined:
-    """
-    Decide on a payment and, if it is approved, take ``amount_minor`` from the card's account.
-
-    ``document`` names what is decided on, once and for all; ``phone_id``: the phone whose counters
-    hold it. What is set aside and what is reserved for offline payments stays so.
-    An approval is kept; a decline is the caller's to keep (:func:`keep_decline`), once it has
-    undone what it wrote for an approval.
-
-    :raises IntegrityError: ``document`` was decided on before
-    """
-    held = asked(pipeline.run(*questions(token=bytes(card.token), phone_id=phone_id, at=at)))
-    assert held is not None, "a card's row stays"
-    word = decide(asked=held, amount_minor=amount_minor, currency=currency)
-    if isinstance(word, Authorised):
-        taken = taking(
-            asked=held,
-            document=document,
-            amount_minor=amount_minor,
-            currency=currency,
-            at=at,
-            phone_id=phone_id,
-        )
-        pipeline.run(*taken)
-    return word
 
 
 def keep_decline(

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 
-from config import pipeline
+from config.pipeline import Answer, Statement
 from issuers.services import accounts
 from issuers.services.accounts import OfflineChange, Owed, Posted
 from settlement.models import Transfer
@@ -34,12 +34,19 @@ def post(sheet: Sheet, *, at: datetime) -> list[Owed]:
     return moved.left
 
 
-def post_taken(sheet: Sheet, *, at: datetime) -> None:
-    """Post the transfer of a sale whose amount the issuer's authorisation took already."""
+def posting_taken(sheet: Sheet, *, at: datetime) -> Statement:
+    """Return the statement that posts the transfer of a sale whose amount the issuer's word takes.
+
+    :func:`check_posted` takes its answer.
+    """
     (draft,) = _drafts(sheet)
-    (posted,) = pipeline.run(ledger.posting(kind=_TAP, draft=draft, at=at))
-    if not posted.touched:  # a ledger account was not there yet
-        ledger.post_many(kind=_TAP, transfers=[draft], at=at)
+    return ledger.posting(kind=_TAP, draft=draft, at=at)
+
+
+def check_posted(sheet: Sheet, *, answer: Answer, at: datetime) -> None:
+    """Post the slow way where a ledger account was not there yet: then nothing was posted."""
+    if not answer.touched:
+        ledger.post_many(kind=_TAP, transfers=list(_drafts(sheet)), at=at)
 
 
 def _changes(sheet: Sheet) -> Iterator[OfflineChange]:

@@ -18,7 +18,7 @@ from config.wire.errors import WireError
 from issuers.models import Card
 from issuers.services import authorise as issuer
 from issuers.services import blacklist, counters
-from issuers.services.authorise import Declined, DeclineReason
+from issuers.services.authorise import Asked, Declined, DeclineReason
 from settlement.models import Payment
 from settlement.rules.facts import Genuine, History
 from settlement.rules.offline import Reason, Verdict, fault_of, genuine_of, judge_online
@@ -277,10 +277,10 @@ def _post(
     The ATC is taken before the account, as postings of batches do; a no gives it back.
     """
     with transaction.atomic():
-        entries.insert_payments(sheet, at=at)
-        entries.use_atcs(sheet)
-        word = _ask_issuer(genuine, card, known, at)
+        asked = _take_atc(sheet, genuine, card, at)
+        word = _decide(genuine, asked, known)
         if word is None:
+            _take_money(sheet, genuine, asked, at)
             _write(sheet, at)
             _reset_counters(genuine, card, known, at)
         else:
@@ -303,27 +303,43 @@ def _draw_up(genuine: Genuine, verdict: Verdict, past: History, known: _Known) -
     return draw_up_one(genuine=genuine, verdict=verdict, history=past, fresh=fresh)
 
 
-def _ask_issuer(genuine: Genuine, card: Card, known: _Known, at: datetime) -> Declined | None:
-    """Return the issuer's no; None where the amount was taken."""
+def _take_atc(sheet: Sheet, genuine: Genuine, card: Card, at: datetime) -> Asked:
+    """Write the payment, take its ATC, and ask the issuer, which locks the account."""
+    phone_id = genuine.credential.phone_id
+    questions = issuer.questions(token=bytes(card.token), phone_id=phone_id, at=at)
+    answers = pipeline.run(*entries.inserting(sheet, at=at), *questions)
+    asked = issuer.asked(answers[-issuer.QUESTIONS :])
+    assert asked is not None, "a card's row stays"
+    return asked
+
+
+def _decide(genuine: Genuine, asked: Asked, known: _Known) -> Declined | None:
+    """Return the issuer's no."""
     record, credential = genuine.record, genuine.credential
     if record.at >= credential.expires:
         return Declined(reason=DeclineReason.ISSUER_REFUSED)
     if known.is_listed:
         return Declined(reason=DeclineReason.CARD_BLOCKED)
-    word = issuer.authorise(
-        card=card,
-        document=_document(genuine),
-        amount_minor=record.amount,
-        currency=record.currency,
-        at=at,
-        phone_id=credential.phone_id,
-    )
+    word = issuer.decide(asked=asked, amount_minor=record.amount, currency=record.currency)
     return word if isinstance(word, Declined) else None
 
 
+def _take_money(sheet: Sheet, genuine: Genuine, asked: Asked, at: datetime) -> None:
+    """Take the amount from the account, keep the approval, and post the transfer."""
+    taking = issuer.taking(
+        asked=asked,
+        document=_document(genuine),
+        amount_minor=genuine.record.amount,
+        currency=genuine.record.currency,
+        at=at,
+        phone_id=genuine.credential.phone_id,
+    )
+    *_taken, posted = pipeline.run(*taking, offline_money.posting_taken(sheet, at=at))
+    offline_money.check_posted(sheet, answer=posted, at=at)
+
+
 def _write(sheet: Sheet, at: datetime) -> None:
-    """Write the rest in the house's lock order: transfers, queues, days, events."""
-    offline_money.post_taken(sheet, at=at)
+    """Write the rest in the house's lock order: queues, days, events."""
     exceptions.open_for(sheet, at=at)
     exceptions.close_filled(sheet, at=at)
     pipeline.run(days.adding(sheet), *offline_events.writing_payments(sheet=sheet, at=at))

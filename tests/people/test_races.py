@@ -86,9 +86,7 @@ class TestTheTrail:
     def test_stays_one_chain(self, noon):
         assert self.written(noon) == (4, None)
 
-    def test_negative_control_without_the_lock_the_database_refuses_a_fork(
-        self, noon, monkeypatch
-    ):
+    def test_negative_control_without_the_lock_the_database_refuses_a_fork(self, noon, monkeypatch):
         monkeypatch.setattr(audit, "_LOCK", "SELECT %s::bigint")
 
         with pytest.raises(IntegrityError, match="audit_chain_never_forks"):
