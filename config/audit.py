@@ -5,11 +5,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from config import pipeline
 from config.models import Audit
+from config.pipeline import Statement
 
 GENESIS = bytes(32)
 _CHAIN_LOCK = 0x50_61_75_64  # advisory lock: one row joins the chain at a time
@@ -28,7 +30,7 @@ class Actor:
 SYSTEM = Actor(kind="SYSTEM", name="paydesk")
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)  # a row that cannot be written undoes what it tells of
 def record(
     *,
     actor: Actor,
@@ -42,9 +44,8 @@ def record(
     after: dict[str, Any] | None = None,
 ) -> Audit:
     """Append what ``actor`` did, inside the transaction that does it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CHAIN_LOCK])
-    last = Audit.objects.order_by("-id").values_list("hash", flat=True).first()
+    # In one round trip; the second sees what was committed before the first had the lock.
+    _locked, last = pipeline.run(Statement(_LOCK, [_CHAIN_LOCK]), Statement(_LAST))
     row = Audit(
         at=at,
         actor_kind=actor.kind,
@@ -58,11 +59,15 @@ def record(
         after=after,
         address=actor.address,
         request_id=actor.request_id,
-        previous_hash=bytes(last) if last is not None else GENESIS,
+        previous_hash=last.row[0] if last.row is not None else GENESIS,
     )
     row.hash = digest(row)
     row.save(force_insert=True)
     return row
+
+
+_LOCK: Final = "SELECT pg_advisory_xact_lock(%s::bigint)"
+_LAST: Final = "SELECT hash FROM config_audit ORDER BY id DESC LIMIT 1"
 
 
 def digest(row: Audit) -> bytes:

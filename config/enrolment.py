@@ -7,14 +7,15 @@ from hashlib import sha256
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils.crypto import salted_hmac
 from django.utils.module_loading import import_string
 
-from config import audit, devices, references, signatures
+from config import audit, devices, pipeline, references, signatures
 from config.audit import Actor
 from config.models import Device, EnrolmentCode, EnrolmentFailure
 from config.models.devices import DeviceKind
+from config.pipeline import Statement
 from config.refusals import Refused
 from config.signatures import NewKey
 from config.wire import base32
@@ -146,8 +147,7 @@ def _try(
     at: datetime,
 ) -> Enrolled | None:
     """Redeem the code, or count a failure and return None, so that the count is committed."""
-    _one_at_a_time(address)
-    _refuse_locked(address, at)
+    _refuse_locked(_failures(address, at), at)
     code = EnrolmentCode.objects.select_for_update().filter(code_hash=_hash(typed)).first()
     if code is None or not _is_live(code, at) or code.kind != kind:
         _count_failure(code, address, at)
@@ -173,18 +173,17 @@ def _try(
 
 def _create(code: EnrolmentCode, name: str, key: NewKey, at: datetime) -> Device:
     try:
-        with transaction.atomic():
-            return Device.objects.create(
-                reference=references.new(PREFIX[DeviceKind(code.kind)]),
-                kind=code.kind,
-                name=name,
-                owner=code.owner,
-                public_key=key.public_key,
-                enrolled_at=at,
-                seen_at=at,
-            )
+        return Device.objects.create(
+            reference=references.new(PREFIX[DeviceKind(code.kind)]),
+            kind=code.kind,
+            name=name,
+            owner=code.owner,
+            public_key=key.public_key,
+            enrolled_at=at,
+            seen_at=at,
+        )
     except IntegrityError as taken:
-        raise PublicKeyTaken from taken
+        raise PublicKeyTaken from taken  # which undoes the attempt
 
 
 def _is_live(code: EnrolmentCode, at: datetime) -> bool:
@@ -198,18 +197,23 @@ def _count_failure(code: EnrolmentCode | None, address: str, at: datetime) -> No
         code.save(update_fields=["tries"])
 
 
-def _one_at_a_time(address: str) -> None:
-    """Let one attempt per address through at a time, or a burst would pass the count."""
+def _failures(address: str, at: datetime) -> list[datetime]:
+    """Return when the newest were, one attempt per address at a time, or a burst would pass the
+    count; in one round trip.
+    """
     number = int.from_bytes(sha256(f"enrolment {address}".encode()).digest()[:8], signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
-
-
-def _refuse_locked(address: str, at: datetime) -> None:
-    """Refuse for a minute after the failure that was the tenth within a minute."""
     # Of those at once, some read the clock after this one and were let in before it: they count.
-    recent = EnrolmentFailure.objects.filter(address=address, at__gt=at - 2 * LOCK)
-    times = sorted(recent.values_list("at", flat=True))[-FAILURES_MAX:]
+    recent = Statement(_FAILURES, [address, at - 2 * LOCK])
+    _locked, failed = pipeline.run(Statement(_ONE_AT_A_TIME, [number]), recent)
+    return sorted(failed_at for (failed_at,) in failed.rows)[-FAILURES_MAX:]
+
+
+_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(%s::bigint)"
+_FAILURES: Final = "SELECT at FROM config_enrolmentfailure WHERE address = %s::inet AND at > %s"
+
+
+def _refuse_locked(times: list[datetime], at: datetime) -> None:
+    """Refuse for a minute after the failure that was the tenth within a minute."""
     if len(times) < FAILURES_MAX or times[-1] - times[0] >= LOCK:
         return
     left = times[-1] + LOCK - at

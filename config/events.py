@@ -10,8 +10,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
+from psycopg.types.json import Jsonb
 
 from config.models import Event, EventHead
+from config.pipeline import Statement
 
 CHANNEL = "paydesk_events"
 _SEQUENCER_LOCK = 0x50_73_65_71
@@ -35,7 +37,23 @@ def write_many(events: Sequence[Event]) -> None:
 def wake() -> None:
     """Notify the sequencer when the running transaction commits (PostgreSQL delivers it then)."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+        cursor.execute(_WAKE, [CHANNEL])
+
+
+def writing(
+    *, scope: str, kind: str, subject: str, at: datetime, body: dict[str, Any]
+) -> Statement:
+    """Return the statement that appends one event; :func:`waking` goes with it."""
+    return Statement(_WRITE, [scope, kind, subject, at, Jsonb(body)])
+
+
+def waking() -> Statement:
+    """Return the statement of :func:`wake`."""
+    return Statement(_WAKE, [CHANNEL])
+
+
+_WRITE = "INSERT INTO config_event (scope, type, subject, at, body) VALUES (%s, %s, %s, %s, %s)"
+_WAKE = "SELECT pg_notify(%s, '')"
 
 
 def after(*, scope: str, seq: int, limit: int) -> list[Event]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from benefits.models import Definition, Holding, Lot
 from benefits.rules.vocabulary import BALANCES, Kind
@@ -235,23 +235,34 @@ def expire_due(*, at: datetime, limit: int = LIMIT) -> int:
 
     What is at a till is left until that is over; its time stood still meanwhile.
     """
+    lots = _with_lots_due(at).values_list("pk")[:1]
+    if not lots.union(_due(at).values_list("pk")[:1], all=True):
+        return 0
+    # Lots first: without points, their holding may be over too.
     return _expire_lots(at, limit) + _expire_holdings(at, limit)
 
 
-@transaction.atomic
-def _expire_holdings(at: datetime, limit: int) -> int:
+def _due(at: datetime) -> QuerySet[Holding]:
     due = Holding.objects.filter(
         state=Holding.State.ACTIVE, ends_at__lte=at, uses_held=0, held_minor=0
     )
     # A gift card with a balance stays: what is on it is owed, whether or not it can still be used.
-    ids = _locked(due.exclude(balance_minor__gt=0), limit)
+    return due.exclude(balance_minor__gt=0)
+
+
+def _with_lots_due(at: datetime) -> QuerySet[Holding]:
+    return Holding.objects.filter(lots__left_minor__gt=0, lots__expires_at__lte=at)
+
+
+@transaction.atomic
+def _expire_holdings(at: datetime, limit: int) -> int:
+    ids = _locked(_due(at), limit)
     return Holding.objects.filter(pk__in=ids).update(state=Holding.State.EXPIRED)
 
 
 @transaction.atomic
 def _expire_lots(at: datetime, limit: int) -> int:
-    over = Q(lots__left_minor__gt=0, lots__expires_at__lte=at)
-    ids = Holding.objects.filter(over).order_by("pk").values_list("pk", flat=True)[:limit]
+    ids = _with_lots_due(at).order_by("pk").values_list("pk", flat=True)[:limit]
     held = {
         holding.pk: holding
         for holding in Holding.objects.select_for_update(no_key=True)

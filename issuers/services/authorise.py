@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from django.db import transaction
-from django.db.models import F, Subquery, Sum, Value
+from django.db.models import Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from config import pipeline
 from config.pipeline import Answer, Statement
-from issuers.models import Account, Authorisation, Card
+from issuers.models import Authorisation, Card
 from issuers.rules.authorisation import DeclineReason, Standing, reason_against
 
 __all__ = ["Authorised", "DeclineReason", "Declined"]
@@ -182,37 +181,6 @@ def _kept(card_id: int, document: str, *kept: object) -> Statement:
     return Statement(_KEEP, [card_id, document, *kept])
 
 
-@transaction.atomic
-def authorise(
-    *,
-    card: Card,
-    document: str,
-    amount_minor: int,
-    currency: str,
-    at: datetime,
-    phone_id: int | None = None,
-) -> Authorised | Declined:
-    """
-    Decide on a payment and, if it is approved, take ``amount_minor`` from the card's account.
-
-    ``document`` names what is decided on, once and for all; ``phone_id``: the phone whose counters
-    hold it, if it was tapped. What is set aside and what is reserved for offline payments stays so.
-    An approval is kept; a decline is the caller's to keep (:func:`keep_decline`), once it has
-    undone what it wrote for an approval.
-
-    :raises IntegrityError: ``document`` was decided on before
-    """
-    held = asked(pipeline.run(*questions(token=bytes(card.token), phone_id=phone_id, at=at)))
-    assert held is not None, "a card's row stays"
-    word = decide(asked=held, amount_minor=amount_minor, currency=currency)
-    if isinstance(word, Authorised):
-        Account.objects.filter(pk=held.account_id).update(
-            balance_minor=F("balance_minor") - amount_minor
-        )
-        _keep(card, document, amount_minor, currency, at, phone_id=phone_id)
-    return word
-
-
 def keep_decline(
     *,
     card: Card,
@@ -221,13 +189,13 @@ def keep_decline(
     currency: str,
     reason: DeclineReason,
     at: datetime,
-    phone_id: int | None = None,
+    phone_id: int,
 ) -> None:
     """Keep a decline, so that the same document hears the same word again.
 
     :raises IntegrityError: ``document`` was decided on before
     """
-    _keep(card, document, amount_minor, currency, at, reason=reason, phone_id=phone_id)
+    pipeline.run(_kept(card.pk, document, amount_minor, currency, reason, at, phone_id))
 
 
 def declined_since_approval(*, card: Card, phone_id: int, document: str) -> int:
@@ -242,28 +210,16 @@ def declined_since_approval(*, card: Card, phone_id: int, document: str) -> int:
     return int(refused.aggregate(minor=Sum("amount_minor", default=0))["minor"])
 
 
-def declined_before(*, document: str) -> Declined | None:
-    """Return the decline kept for ``document``, if there is one."""
-    kept = Authorisation.objects.filter(document=document).exclude(decline_reason="").first()
-    return None if kept is None else Declined(reason=DeclineReason(kept.decline_reason))
+def declined_before(*, document: str) -> Statement:
+    """Return the statement that asks for the decline kept for ``document``: :func:`declined`."""
+    return Statement(_DECLINED, [document])
 
 
-def _keep(
-    card: Card,
-    document: str,
-    amount_minor: int,
-    currency: str,
-    at: datetime,
-    *,
-    phone_id: int | None,
-    reason: str = "",
-) -> None:
-    Authorisation.objects.create(
-        card=card,
-        phone_id=phone_id,
-        document=document,
-        amount_minor=amount_minor,
-        currency=currency,
-        decline_reason=reason,
-        decided_at=at,
-    )
+_DECLINED: Final = """
+SELECT decline_reason FROM issuers_authorisation WHERE document = %s AND decline_reason <> ''
+"""
+
+
+def declined(answer: Answer) -> Declined | None:
+    """Return the decline that the answer to :func:`declined_before` tells, if there is one."""
+    return None if answer.row is None else Declined(reason=DeclineReason(answer.row[0]))

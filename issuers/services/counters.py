@@ -9,15 +9,18 @@ they post. Locks: cards, then accounts; a credential's counts only move under it
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 
+from config import arrays, pipeline
 from config.models import Device
+from config.pipeline import Answer, Statement
 from config.wire import cbor
 from issuers.models import Account, Card, Credential, Debt, OtaCommand
-from issuers.services import accounts, commands
+from issuers.services import commands
 from issuers.services.credentials import RESERVE_KEPT
 
 _AT_ONCE = 500
@@ -35,10 +38,10 @@ class _Claim(NamedTuple):
     unsent_minor: int = 0
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def reset(
     *,
-    credential: Credential,
+    credential_id: int,
     up_to_atc: int,
     uses: int,
     amount_minor: int,
@@ -57,35 +60,39 @@ def reset(
     that owes. A renewed certificate's reset is that of the one that took over, for the phone's
     counts went on.
     """
-    held = Credential.objects.filter(pk=credential.renewed_by_id or credential.pk)
+    own = Credential.objects.filter(pk=credential_id)
+    held = own.values_list(Coalesce("renewed_by_id", "pk"))
+    wanted = _usable(at).filter(pk__in=held, reset_atc__lt=up_to_atc)
     spent_minor = max(0, amount_minor - known_minor)
     return _queue(
         [
-            (
-                one,
-                account,
-                _Claim(up_to_atc, uses, amount_minor, max(0, spent_minor - one.posted_minor)),
-            )
-            for one, account in _lock(held)
-            if one.reset_atc < up_to_atc and _usable(at).filter(pk=one.pk).exists()
+            (one, _Claim(up_to_atc, uses, amount_minor, max(0, spent_minor - one.posted_minor)))
+            for one in _lock([credential_id], wanted)
         ],
         at,
     )
 
 
-def on_the_way(*, credential: Credential, version: int) -> tuple[int, int]:
+def sent_since(*, card_id: int, phone_id: int, version: int) -> Statement:
+    """Return the statement that asks for the resets the phone has not applied: :func:`on_the_way`.
+
+    ``version``: the newest command version the phone says it applied.
+    """
+    return Statement(_SENT_SINCE, [card_id, phone_id, OtaCommand.Action.RESET.value, version])
+
+
+_SENT_SINCE: Final = """
+SELECT body FROM issuers_otacommand
+ WHERE card_id = %s AND device_id = %s AND action = %s AND version > %s
+"""
+
+
+def on_the_way(answer: Answer) -> tuple[int, int]:
     """Return uses and minor units that resets take off which the phone has not applied yet.
 
-    ``version``: the newest command version the phone says it applied; later resets still come, and
-    what they take off must not be taken off twice.
+    They still come, and what they take off must not be taken off twice.
     """
-    waiting = OtaCommand.objects.filter(
-        card=credential.card_id,
-        device=credential.device_id,
-        action=OtaCommand.Action.RESET,
-        version__gt=version,
-    ).values_list("body", flat=True)
-    told = [cast("dict[int, int]", cbor.decode(bytes(body))) for body in waiting]
+    told = [cast("dict[int, int]", cbor.decode(body)) for (body,) in answer.rows]
     return sum(body[2] for body in told), sum(body[3] for body in told)
 
 
@@ -96,10 +103,15 @@ def reset_posted(*, at: datetime, device: Device | None = None) -> list[OtaComma
     missing, or once a missing one is too old to be taken still. ``device``: one phone's cards
     alone, at its contact. Other programmes' cards are reset by an approval online.
     """
-    wanted = _due(at).filter(card__programme__reset_on_posting=True)
+    wanted = due_at_posting(at=at)
     if device is not None:
         wanted = wanted.filter(device=device)
     return _reset_due(wanted.order_by("posted_since")[:_AT_ONCE], at)
+
+
+def due_at_posting(*, at: datetime) -> QuerySet[Credential]:
+    """Return what :func:`reset_posted` resets."""
+    return _due(at).filter(card__programme__reset_on_posting=True)
 
 
 def _reset_due(wanted: QuerySet[Credential], at: datetime) -> list[OtaCommand]:
@@ -108,8 +120,8 @@ def _reset_due(wanted: QuerySet[Credential], at: datetime) -> list[OtaCommand]:
         return []
     with transaction.atomic():
         # Read again under the locks: another worker may have reset some meanwhile.
-        locked = _lock(_due(at).filter(pk__in=found))
-        return _queue([(held, account, _posted(held)) for held, account in locked], at)
+        locked = _lock(found, _due(at).filter(pk__in=found))
+        return _queue([(held, _posted(held)) for held in locked], at)
 
 
 def _usable(at: datetime) -> QuerySet[Credential]:
@@ -141,21 +153,38 @@ def _posted(held: Credential) -> _Claim:
     return _Claim(reached, held.posted_uses, held.posted_minor)
 
 
-def _lock(wanted: QuerySet[Credential]) -> list[tuple[Credential, Account]]:
-    """Lock cards and accounts of what is wanted and return it as it stands then."""
-    cards = dict(wanted.values_list("card_id", "card__account_id"))
-    locked = Card.objects.select_for_update(no_key=True).order_by("pk").in_bulk(cards)
-    held = accounts.lock(account_ids=list(cards.values()))
-    rows = list(wanted.filter(card__in=locked).order_by("pk"))
+def _lock(credential_ids: Sequence[int], wanted: QuerySet[Credential]) -> list[Credential]:
+    """Lock the credentials' cards, then their accounts, and return what is wanted as it stands
+    then, with card and account: each is one object, whoever names it.
+    """
+    ids = arrays.of(credential_ids)
+    pipeline.run(Statement(_LOCK_CARDS, [ids]), Statement(_LOCK_ACCOUNTS, [ids]))
+    rows = list(wanted.select_related("card__account").order_by("pk"))
+    cards: dict[int, Card] = {}
+    accounts: dict[int, Account] = {}
     for row in rows:
-        row.card = locked[row.card_id]
-    return [(row, held[row.card.account_id]) for row in rows]
+        row.card = cards.setdefault(row.card_id, row.card)
+        row.card.account = accounts.setdefault(row.card.account_id, row.card.account)
+    return rows
 
 
-def _queue(claims: Sequence[tuple[Credential, Account, _Claim]], at: datetime) -> list[OtaCommand]:
+_LOCK_CARDS: Final = """
+SELECT id FROM issuers_card
+ WHERE id IN (SELECT card_id FROM issuers_credential WHERE id = ANY(%s::bigint[]))
+ ORDER BY id FOR NO KEY UPDATE
+"""
+_LOCK_ACCOUNTS: Final = """
+SELECT id FROM issuers_account
+ WHERE id IN (SELECT c.account_id FROM issuers_card c JOIN issuers_credential k ON k.card_id = c.id
+               WHERE k.id = ANY(%s::bigint[]))
+ ORDER BY id FOR NO KEY UPDATE
+"""
+
+
+def _queue(claims: Sequence[tuple[Credential, _Claim]], at: datetime) -> list[OtaCommand]:
     queued = []
-    for held, account, claim in claims:
-        backed_minor = _fill(held, account, claim)
+    for held, claim in claims:
+        backed_minor = _fill(held, held.card.account, claim)
         _take_off(held, claim, backed_minor, at)
         if claim.uses or backed_minor:
             held.card.ota_version += 1
@@ -168,25 +197,56 @@ def _queue(claims: Sequence[tuple[Credential, Account, _Claim]], at: datetime) -
                 at=at,
             )
             queued.append(command)
-    rows = [held for held, _account, _claim in claims]
-    Account.objects.bulk_update(
-        {account.pk: account for _held, account, _claim in claims}.values(),
-        ["offline_reserve_minor"],
-    )
-    Credential.objects.bulk_update(rows, _MOVED)
-    Card.objects.bulk_update({row.card_id: row.card for row in rows}.values(), ["ota_version"])
+    if claims:
+        _write([held for held, _claim in claims])
     return OtaCommand.objects.bulk_create(queued)
 
 
-_MOVED = (
-    "reserve_minor",
-    "unsent_minor",
-    "reset_atc",
-    "posted_records",
-    "posted_uses",
-    "posted_minor",
-    "posted_since",
-)
+def _write(rows: Sequence[Credential]) -> None:
+    """Write what moved, in one round trip; what each account and card came to is written once."""
+    cards = {row.card_id: row.card for row in rows}
+    reserves = {card.account_id: card.account.offline_reserve_minor for card in cards.values()}
+    versions = {pk: card.ota_version for pk, card in cards.items()}
+    counts = arrays.columns(
+        [
+            (
+                row.pk,
+                row.reserve_minor,
+                row.unsent_minor,
+                row.reset_atc,
+                row.posted_records,
+                row.posted_uses,
+                row.posted_minor,
+            )
+            for row in rows
+        ],
+        width=7,
+    )
+    pipeline.run(
+        Statement(_WRITE_ACCOUNTS, [arrays.of(reserves), arrays.of(reserves.values())]),
+        Statement(_WRITE_CREDENTIALS, [*counts, [row.posted_since for row in rows]]),
+        Statement(_WRITE_CARDS, [arrays.of(versions), arrays.of(versions.values())]),
+    )
+
+
+_WRITE_ACCOUNTS: Final = """
+UPDATE issuers_account a SET offline_reserve_minor = new.minor
+  FROM unnest(%s::bigint[], %s::bigint[]) AS new (id, minor) WHERE a.id = new.id
+"""
+_WRITE_CREDENTIALS: Final = """
+UPDATE issuers_credential c
+   SET reserve_minor = new.reserve, unsent_minor = new.unsent, reset_atc = new.atc,
+       posted_records = new.records, posted_uses = new.uses, posted_minor = new.minor,
+       posted_since = new.since
+  FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::int[],
+              %s::bigint[], %s::timestamptz[])
+       AS new (id, reserve, unsent, atc, records, uses, minor, since)
+ WHERE c.id = new.id
+"""
+_WRITE_CARDS: Final = """
+UPDATE issuers_card c SET ota_version = new.version
+  FROM unnest(%s::bigint[], %s::bigint[]) AS new (id, version) WHERE c.id = new.id
+"""
 
 
 def _fill(held: Credential, account: Account, claim: _Claim) -> int:

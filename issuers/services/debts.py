@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from config.audit import SYSTEM
 from issuers.models import BlacklistEntry, Card, Debt
@@ -61,10 +62,15 @@ def list_cards(*, at: datetime) -> int:
     The debt is the order, committed with the posting: a crash between only delays the listing to
     the next run. A card that staff listed, or that is closed, is left as it is.
     """
-    waiting = Debt.objects.filter(
+    waiting = unlisted().order_by("pk").select_related("card")
+    return sum(_list_card(debt, at) for debt in waiting[:_LISTED_AT_ONCE])
+
+
+def unlisted() -> QuerySet[Debt]:
+    """Return the debts whose cards :func:`list_cards` is to see to."""
+    return Debt.objects.filter(
         closed_at=None, card_seen_to_at=None, account__programme__list_on_debt=True
-    ).order_by("pk")
-    return sum(_list_card(debt, at) for debt in waiting.select_related("card")[:_LISTED_AT_ONCE])
+    )
 
 
 @transaction.atomic

@@ -19,6 +19,12 @@ type _Day = tuple[int, date, str]
 
 def add(sheet: Sheet) -> None:
     """Add the sheet's sales and voids to the days of the sales, one statement, in key order."""
+    with connection.cursor() as cursor:
+        cursor.execute(*adding(sheet))
+
+
+def adding(sheet: Sheet) -> Statement:
+    """Return the statement of :func:`add`."""
     days: dict[_Day, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for genuine, sale in sheet.sales:
         day = days[_day(genuine, sale)]
@@ -30,8 +36,7 @@ def add(sheet: Sheet) -> None:
         day[3] += sale.amount_minor
     rows = [(*key, *days[key]) for key in sorted(days)]
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(7)]
-    with connection.cursor() as cursor:
-        cursor.execute(_ADD, columns)
+    return Statement(_ADD, columns)
 
 
 def _day(genuine: Genuine, sale: Sale) -> _Day:

@@ -4,6 +4,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from config import references
 from config.audit import SYSTEM
@@ -93,8 +94,13 @@ def list_cards(*, at: datetime) -> int:
     The dispute is the order: committed with the posting, so a crash between the two only delays
     the listing to the next run. A card that is listed or closed already is left as it is.
     """
-    waiting = Dispute.objects.filter(card_listed_at=None).order_by("pk").select_related("card")
+    waiting = unlisted().order_by("pk").select_related("card")
     return sum(_list_card(dispute, at) for dispute in waiting[:100])
+
+
+def unlisted() -> QuerySet[Dispute]:
+    """Return the disputes whose cards :func:`list_cards` is to see to."""
+    return Dispute.objects.filter(card_listed_at=None)
 
 
 @transaction.atomic

@@ -1,7 +1,9 @@
 """A sheet into the database: each kind of row in one statement, whatever their number."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from config.pipeline import Statement
 from settlement.models import AtcSeen, BatchRecord, Payment
 from settlement.rules.facts import Genuine, Sale
 from settlement.rules.sheet import Entry, Sheet
@@ -17,11 +19,26 @@ def insert_payments(sheet: Sheet, *, at: datetime) -> None:
 
     :raises IntegrityError: another posting took an ATC after the history was read
     """
-    copying.insert(
-        model=Payment,
-        fields=_PAYMENT_FIELDS,
-        rows=(_payment(genuine, sale, at) for genuine, sale in sorted(sheet.sales, key=_by_atc)),
-    )
+    copying.insert(model=Payment, fields=_PAYMENT_FIELDS, rows=_payments(sheet, at))
+
+
+def inserting(sheet: Sheet, *, at: datetime) -> list[Statement]:
+    """Return the statements of :func:`insert_payments`, then :func:`use_atcs`, for a few rows."""
+    return [
+        *(
+            copying.inserting(model=Payment, fields=_PAYMENT_FIELDS, row=row)
+            for row in _payments(sheet, at)
+        ),
+        *(
+            copying.inserting(model=AtcSeen, fields=_ATC_FIELDS, row=row)
+            for row in _used_atcs(sheet)
+        ),
+    ]
+
+
+def _payments(sheet: Sheet, at: datetime) -> Iterator[tuple[object, ...]]:
+    for genuine, sale in sorted(sheet.sales, key=_by_atc):
+        yield _payment(genuine, sale, at)
 
 
 _PAYMENT_FIELDS = (
@@ -88,15 +105,18 @@ def use_atcs(sheet: Sheet) -> None:
 
     :raises IntegrityError: another posting took one of them after the history was read
     """
+    copying.insert(model=AtcSeen, fields=_ATC_FIELDS, rows=_used_atcs(sheet))
+
+
+_ATC_FIELDS = ("credential_id", "atc", "payload_digest", "payment_id")
+
+
+def _used_atcs(sheet: Sheet) -> list[tuple[object, ...]]:
     rows = [
         (*genuine.used_atc, genuine.taken.digest, payment_id)
         for genuine, payment_id in sheet.posted
     ]
-    copying.insert(
-        model=AtcSeen,
-        fields=("credential_id", "atc", "payload_digest", "payment_id"),
-        rows=sorted(rows),
-    )
+    return sorted(rows)
 
 
 def reverse_sales(sheet: Sheet) -> None:

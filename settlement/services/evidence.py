@@ -12,17 +12,19 @@ from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
-from config import arrays, garbage
+from config import arrays, garbage, pipeline
 from config.models import Device
+from config.pipeline import Statement
 from config.wire import cose
 from config.wire.errors import WireError
 from issuers.wire import CardCertificate
-from merchants.models import Equipment
 from merchants.wire import Batch as SignedBatch
 from merchants.wire import BatchEntry
 from settlement.models import Batch
 from settlement.rules.facts import Card, Credential, Reader, Taken
 from wallets.wire import OfflineRecord
+
+type _Row = tuple[Any, ...]
 
 _VERIFIERS: Final = 2  # threads: a signature is verified with the interpreter left to others
 
@@ -87,8 +89,8 @@ def gather(*, batch_ids: Sequence[int]) -> list[Evidence]:
     rows = Batch.objects.filter(pk__in=batch_ids).order_by("pk").values_list(*_STORED_FIELDS)
     opened = [(row, read_records(bytes(row.content))) for row in map(_Stored._make, rows)]
     records = [read.record for _, reads in opened for read in reads if read.record is not None]
-    credentials = _credentials_of(records)
-    cards = _cards_of(records)
+    credentials = _credentials(_rows(_about_credentials(records)))
+    cards = _cards(_rows(_about_cards(records)))
     verified = partial(_evidence, cards=cards, credentials=credentials)
     with ThreadPoolExecutor(_VERIFIERS) as verifiers:
         return list(verifiers.map(verified, *zip(*opened, strict=True)))
@@ -141,27 +143,38 @@ def _evidence(
     return Evidence(row.pk, row.reference, row.sequence, reader, taken)
 
 
-def of_tap(*, device: Device, record: bytes, approval_code: str, at: datetime) -> Taken:
-    """
-    Return one record that a reader brings by itself, taken as if it came in a batch at ``at``.
+class Tap(NamedTuple):
+    """One record that a reader brings by itself."""
 
-    ``approval_code``: the one it will have if it is approved. Three queries, one signature check.
+    taken: Taken
+    certificate: bytes  # as the portal signed it; empty where it is not known
+
+
+def of_tap(*, device: Device, record: bytes, approval_code: str, at: datetime) -> Tap:
+    """
+    Return a record taken as if it came in a batch at ``at``.
+
+    ``approval_code``: the one it will have if it is approved. One round trip, one signature check.
     """
     read = read_record(BatchEntry(record, approval_code, 0))
     records = [] if read.record is None else [read.record]
-    cards, credentials = _cards_of(records), _credentials_of(records)
-    place = Equipment.objects.filter(device=device).values_list(*_PLACE_FIELDS).get()
-    reader = Reader(device.pk, device.reference, int(device.enrolled_at.timestamp()), *place)
-    return _taken(read, reader, cards, credentials, batch_id=0, place=0, at=int(at.timestamp()))
+    place, named, stored = pipeline.run(
+        Statement(_PLACE, [device.pk]), _about_cards(records), _about_credentials(records)
+    )
+    assert place.row is not None, "a reader has its store"
+    reader = Reader(device.pk, device.reference, int(device.enrolled_at.timestamp()), *place.row)
+    cards, credentials = _cards(named.rows), _credentials(stored.rows)
+    taken = _taken(read, reader, cards, credentials, batch_id=0, place=0, at=int(at.timestamp()))
+    return Tap(taken, stored.row[_CERTIFICATE] if stored.row else b"")
 
 
-_PLACE_FIELDS = (
-    "merchant_id",
-    "merchant__reference",
-    "merchant__time_zone",
-    "store_id",
-    "store__reference",
-)
+_PLACE = """
+SELECT e.merchant_id, m.reference, m.time_zone, e.store_id, s.reference
+  FROM merchants_equipment e
+  JOIN merchants_merchant m ON m.id = e.merchant_id
+  JOIN merchants_store s ON s.id = e.store_id
+ WHERE e.device_id = %s
+"""
 
 
 def _taken(
@@ -199,8 +212,12 @@ def _signed_by(credential: Credential, signed: cose.Sign1) -> bool:
     return True
 
 
-def _cards_of(records: Iterable[OfflineRecord]) -> dict[bytes, Card]:
-    rows = _named(_CARDS, {record.card_token for record in records})
+def _about_cards(records: Iterable[OfflineRecord]) -> Statement:
+    """Ask for the cards by one array, as for the credentials: thousands make no long query."""
+    return Statement(_CARDS, [arrays.of_bytes({record.card_token for record in records})])
+
+
+def _cards(rows: Iterable[_Row]) -> dict[bytes, Card]:
     return {bytes(token): Card._make(told) for token, *told in rows}
 
 
@@ -212,8 +229,12 @@ SELECT c.token, c.id, c.last4, c.issuer_id, i.reference, c.account_id, a.referen
 """
 
 
-def _credentials_of(records: Iterable[OfflineRecord]) -> dict[bytes, Credential]:
-    rows = _named(_CREDENTIALS, {record.certificate_serial for record in records})
+def _about_credentials(records: Iterable[OfflineRecord]) -> Statement:
+    serials = {record.certificate_serial for record in records}
+    return Statement(_CREDENTIALS, [arrays.of_bytes(serials)])
+
+
+def _credentials(rows: Iterable[_Row]) -> dict[bytes, Credential]:
     return {
         bytes(serial): _credential(pk, card_id, phone_id, bytes(certificate), first_id)
         for serial, pk, card_id, phone_id, certificate, first_id in rows
@@ -230,10 +251,12 @@ SELECT c.serial, c.id, c.card_id, c.device_id, c.certificate,
 """
 
 
-def _named(statement: str, names: set[bytes]) -> list[tuple[Any, ...]]:
-    """Return the rows that bear one of ``names``, as one array: thousands make no long query."""
+_CERTIFICATE: Final = 4  # its column in that
+
+
+def _rows(statement: Statement) -> list[_Row]:
     with connection.cursor() as cursor:
-        cursor.execute(statement, [arrays.of_bytes(names)])
+        cursor.execute(*statement)
         return list(cursor.fetchall())
 
 

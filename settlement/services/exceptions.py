@@ -22,16 +22,15 @@ def open_for(sheet: Sheet, *, at: datetime) -> None:
 
     All of them stand in the queue of the card's issuer.
     """
-    copying.insert(
-        model=ExceptionItem,
-        fields=("kind", "tenant", "payment_id", "detail", "opened_at", "resolution"),
-        rows=[
-            (kind, entry.taken.card and entry.taken.card.issuer, entry.payment_id, detail, at, "")
-            for entry in sheet.entries
-            if entry.verdict.posted
-            for kind, detail in _kinds(entry)
-        ],
-    )
+    rows = [
+        (kind, entry.taken.card and entry.taken.card.issuer, entry.payment_id, detail, at, "")
+        for entry in sheet.entries
+        if entry.verdict.posted
+        for kind, detail in _kinds(entry)
+    ]
+    if rows:
+        fields = ("kind", "tenant", "payment_id", "detail", "opened_at", "resolution")
+        copying.insert(model=ExceptionItem, fields=fields, rows=rows)
 
 
 def _kinds(entry: Entry) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -72,7 +71,9 @@ def _grounds(genuine: Genuine, weighed: Weighed) -> dict[str, Any]:
 
 def close_filled(sheet: Sheet, *, at: datetime) -> None:
     """Resolve the gaps whose every ATC has come by now, from whatever reader."""
-    columns = [list(column) for column in zip(*sorted(sheet.filling), strict=True)] or [[], []]
+    if not sheet.filling:
+        return
+    columns = [list(column) for column in zip(*sorted(sheet.filling), strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(_CLOSE_FILLED, [at, "filled", *columns, ATC_GAP])
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from config import events
 from config.models import Event
+from config.pipeline import Statement
 from settlement.rules import told
 from settlement.rules.facts import Taken
 from settlement.rules.sheet import Entry, Sheet
@@ -25,18 +26,17 @@ def write(*, batches: Sequence[Evidence], sheet: Sheet, at: datetime) -> None:
     events.wake()
 
 
-def write_payments(*, sheet: Sheet, at: datetime) -> None:
-    """Write what became of each payment of a sheet that no batch brought."""
-    copying.insert(
-        model=Event,
-        fields=("scope", "type", "subject", "at", "body"),
-        rows=[
+def writing_payments(*, sheet: Sheet, at: datetime) -> list[Statement]:
+    """Return the statements that write what became of each payment of a sheet no batch brought."""
+    written = [
+        events.writing(scope=scope, kind=kind, subject=reference, at=written_at, body=body)
+        for scope, kind, reference, written_at, body in (
             _payment_row(entry, entry.sale.reference, at)
             for entry in sheet.entries
             if entry.sale is not None
-        ],
-    )
-    events.wake()
+        )
+    ]
+    return [*written, events.waking()]
 
 
 def _rows(batches: Sequence[Evidence], entries: Iterator[Entry], at: datetime) -> Iterator[_Row]:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 
+from config.pipeline import Answer, Statement
 from issuers.services import accounts
 from issuers.services.accounts import OfflineChange, Owed, Posted
 from settlement.models import Transfer
@@ -18,6 +19,7 @@ _BORNE = {
     Bearer.MERCHANT: Transfer.Code.MERCHANT_BEARS.value,
 }
 _VOID = Transfer.Code.OFFLINE_VOID.value
+_TAP = "online_tap"
 
 
 def post(sheet: Sheet, *, at: datetime) -> list[Owed]:
@@ -32,9 +34,19 @@ def post(sheet: Sheet, *, at: datetime) -> list[Owed]:
     return moved.left
 
 
-def post_taken(sheet: Sheet, *, at: datetime) -> None:
-    """Post the transfers of sales whose amounts the issuer's authorisation took already."""
-    ledger.post_many(kind="online_tap", transfers=list(_drafts(sheet)), at=at)
+def posting_taken(sheet: Sheet, *, at: datetime) -> Statement:
+    """Return the statement that posts the transfer of a sale whose amount the issuer's word takes.
+
+    :func:`check_posted` takes its answer.
+    """
+    (draft,) = _drafts(sheet)
+    return ledger.posting(kind=_TAP, draft=draft, at=at)
+
+
+def check_posted(sheet: Sheet, *, answer: Answer, at: datetime) -> None:
+    """Post the slow way where a ledger account was not there yet: then nothing was posted."""
+    if not answer.touched:
+        ledger.post_many(kind=_TAP, transfers=list(_drafts(sheet)), at=at)
 
 
 def _changes(sheet: Sheet) -> Iterator[OfflineChange]:

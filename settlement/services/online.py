@@ -5,22 +5,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db import IntegrityError, transaction
 
-from config import references, repetitions
+from config import pipeline, references, repetitions
 from config.models import Device
 from config.refusals import Refused
 from config.repetitions import Call
 from config.wire import b64, cose, numbers
 from config.wire.errors import WireError
-from issuers.models import Card, Credential
+from issuers.models import Card
 from issuers.services import authorise as issuer
 from issuers.services import blacklist, counters
-from issuers.services.authorise import Declined, DeclineReason
+from issuers.services.authorise import Asked, Declined, DeclineReason
 from settlement.models import Payment
-from settlement.rules.facts import Genuine, History, Taken
+from settlement.rules.facts import Genuine, History
 from settlement.rules.offline import Reason, Verdict, fault_of, genuine_of, judge_online
 from settlement.rules.sheet import Sheet, draw_up_one
 from settlement.services import (
@@ -166,24 +166,22 @@ def _answer_once(genuine: Genuine, at: datetime, decided: Callable[[], datetime]
 def _open(device: Device, record: bytes, certificate: bytes, at: datetime) -> Genuine:
     """Return the sale, verified with nothing locked."""
     code = numbers.online_approval_code(secrets.token_bytes(numbers.RANDOM_BYTES))
-    taken = evidence.of_tap(device=device, record=record, approval_code=code, at=at)
+    tap = evidence.of_tap(device=device, record=record, approval_code=code, at=at)
+    taken = tap.taken
     if taken.record is None:
         raise TapMalformed
     fault = fault_of(taken)
     if fault is not None:
         raise _REFUSALS[fault]
-    if not _is_the_certificate(taken, certificate):
+    if not _is_the_certificate(tap.certificate, certificate):
         raise TapCertificateUnknown
     if taken.record.kind is not RecordKind.SALE:
         raise TapNotASale
     return genuine_of(taken)
 
 
-def _is_the_certificate(taken: Taken, certificate: bytes) -> bool:
+def _is_the_certificate(kept: bytes, certificate: bytes) -> bool:
     """Return whether the bytes state what the portal once signed for this card on this phone."""
-    assert taken.credential is not None, "the certificate is unknown"
-    stored = Credential.objects.values_list("certificate", flat=True)
-    kept = bytes(stored.get(pk=taken.credential.credential_id) or b"")
     try:
         return cose.parse(certificate).payload == cose.parse(kept).payload
     except WireError:
@@ -202,10 +200,11 @@ def _answer(genuine: Genuine, at: datetime, decided: Callable[[], datetime]) -> 
         return _said_before(verdict)
     if not verdict.posted:
         raise TapDuplicate(verdict.payment_id)
-    word = issuer.declined_before(document=_document(genuine))
+    known = _ask_what_is_known(genuine)
+    word = known.declined
     if word is None:
-        sheet = _draw_up(genuine, verdict, past)
-        word = _post(sheet, genuine, card, at)
+        sheet = _draw_up(genuine, verdict, past, known)
+        word = _post(sheet, genuine, card, known, at)
         if word is None:
             _keep_decided(sheet, decided())
     else:
@@ -213,6 +212,33 @@ def _answer(genuine: Genuine, at: datetime, decided: Callable[[], datetime]) -> 
     if isinstance(word, Declined):
         return Answer(state="DECLINED", decline_reason=word.reason.value)
     return Answer(state="APPROVED", approval_code=genuine.taken.approval_code)
+
+
+class _Known(NamedTuple):
+    """What the portal knows of a fresh tap under its card's lock, beside what was posted."""
+
+    declined: Declined | None  # the issuer's no, if it was said before
+    is_listed: bool
+    uses: int  # what resets on the way take off, and so for minor units
+    amount_minor: int
+    payment_id: int  # a fresh one
+
+
+def _ask_what_is_known(genuine: Genuine) -> _Known:
+    """Ask in one round trip. None of it changes while the card is locked."""
+    record, credential = genuine.record, genuine.credential
+    declined, listed, sent, ids = pipeline.run(
+        issuer.declined_before(document=_document(genuine)),
+        blacklist.is_listed(issuer_id=genuine.card.issuer_id, number=credential.list_number),
+        counters.sent_since(
+            card_id=credential.card_id, phone_id=credential.phone_id, version=record.ota_version
+        ),
+        copying.reserving(model=Payment, count=1),
+    )
+    (payment_id,) = copying.reserved(ids)
+    return _Known(
+        issuer.declined(declined), listed.row == (True,), *counters.on_the_way(sent), payment_id
+    )
 
 
 def _note_again(genuine: Genuine, at: datetime) -> None:
@@ -243,18 +269,20 @@ def _keep_decided(sheet: Sheet, decided: datetime) -> None:
     Payment.objects.filter(pk=sale.payment_id).update(decided_at=decided)
 
 
-def _post(sheet: Sheet, genuine: Genuine, card: Card, at: datetime) -> Declined | None:
+def _post(
+    sheet: Sheet, genuine: Genuine, card: Card, known: _Known, at: datetime
+) -> Declined | None:
     """Post the sale unless the issuer says no, which is kept instead.
 
     The ATC is taken before the account, as postings of batches do; a no gives it back.
     """
     with transaction.atomic():
-        entries.insert_payments(sheet, at=at)
-        entries.use_atcs(sheet)
-        word = _ask_issuer(genuine, card, at)
+        asked = _take_atc(sheet, genuine, card, at)
+        word = _decide(genuine, asked, known)
         if word is None:
+            _take_money(sheet, genuine, asked, at)
             _write(sheet, at)
-            _reset_counters(genuine, card, at)
+            _reset_counters(genuine, card, known, at)
         else:
             transaction.set_rollback(True)
     if word is not None:
@@ -270,55 +298,67 @@ def _post(sheet: Sheet, genuine: Genuine, card: Card, at: datetime) -> Declined 
     return word
 
 
-def _draw_up(genuine: Genuine, verdict: Verdict, past: History) -> Sheet:
-    (payment_id,) = copying.reserve_ids(model=Payment, count=1)
-    fresh = (payment_id, references.new("PAY"))
+def _draw_up(genuine: Genuine, verdict: Verdict, past: History, known: _Known) -> Sheet:
+    fresh = (known.payment_id, references.new("PAY"))
     return draw_up_one(genuine=genuine, verdict=verdict, history=past, fresh=fresh)
 
 
-def _ask_issuer(genuine: Genuine, card: Card, at: datetime) -> Declined | None:
-    """Return the issuer's no; None where the amount was taken."""
+def _take_atc(sheet: Sheet, genuine: Genuine, card: Card, at: datetime) -> Asked:
+    """Write the payment, take its ATC, and ask the issuer, which locks the account."""
+    phone_id = genuine.credential.phone_id
+    questions = issuer.questions(token=bytes(card.token), phone_id=phone_id, at=at)
+    answers = pipeline.run(*entries.inserting(sheet, at=at), *questions)
+    asked = issuer.asked(answers[-issuer.QUESTIONS :])
+    assert asked is not None, "a card's row stays"
+    return asked
+
+
+def _decide(genuine: Genuine, asked: Asked, known: _Known) -> Declined | None:
+    """Return the issuer's no."""
     record, credential = genuine.record, genuine.credential
     if record.at >= credential.expires:
         return Declined(reason=DeclineReason.ISSUER_REFUSED)
-    if blacklist.is_listed(issuer_id=genuine.card.issuer_id, number=credential.list_number):
+    if known.is_listed:
         return Declined(reason=DeclineReason.CARD_BLOCKED)
-    word = issuer.authorise(
-        card=card,
-        document=_document(genuine),
-        amount_minor=record.amount,
-        currency=record.currency,
-        at=at,
-        phone_id=credential.phone_id,
-    )
+    word = issuer.decide(asked=asked, amount_minor=record.amount, currency=record.currency)
     return word if isinstance(word, Declined) else None
 
 
+def _take_money(sheet: Sheet, genuine: Genuine, asked: Asked, at: datetime) -> None:
+    """Take the amount from the account, keep the approval, and post the transfer."""
+    taking = issuer.taking(
+        asked=asked,
+        document=_document(genuine),
+        amount_minor=genuine.record.amount,
+        currency=genuine.record.currency,
+        at=at,
+        phone_id=genuine.credential.phone_id,
+    )
+    *_taken, posted = pipeline.run(*taking, offline_money.posting_taken(sheet, at=at))
+    offline_money.check_posted(sheet, answer=posted, at=at)
+
+
 def _write(sheet: Sheet, at: datetime) -> None:
-    """Write the rest in the house's lock order: transfers, queues, days, events."""
-    offline_money.post_taken(sheet, at=at)
+    """Write the rest in the house's lock order: queues, days, events."""
     exceptions.open_for(sheet, at=at)
     exceptions.close_filled(sheet, at=at)
-    days.add(sheet)
-    offline_events.write_payments(sheet=sheet, at=at)
+    pipeline.run(days.adding(sheet), *offline_events.writing_payments(sheet=sheet, at=at))
 
 
-def _reset_counters(genuine: Genuine, card: Card, at: datetime) -> None:
+def _reset_counters(genuine: Genuine, card: Card, known: _Known, at: datetime) -> None:
     """Give the phone back all it counted up to this tap, which the portal now knows of.
 
     What it counted and the portal has no record of yet, posted or declined, stays reserved.
     """
-    record = genuine.record
-    credential = Credential.objects.get(pk=genuine.credential.credential_id)
-    uses, amount_minor = counters.on_the_way(credential=credential, version=record.ota_version)
+    record, credential = genuine.record, genuine.credential
     declined_minor = issuer.declined_since_approval(
-        card=card, phone_id=credential.device_id, document=_document(genuine)
+        card=card, phone_id=credential.phone_id, document=_document(genuine)
     )
     counters.reset(
-        credential=credential,
+        credential_id=credential.credential_id,
         up_to_atc=record.atc,
-        uses=max(0, record.uses - uses),
-        amount_minor=max(0, record.cumulative - amount_minor),
+        uses=max(0, record.uses - known.uses),
+        amount_minor=max(0, record.cumulative - known.amount_minor),
         known_minor=record.amount + declined_minor,
         at=at,
     )

@@ -6,11 +6,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import chain, repeat
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 
 from config import garbage, references
 from config.models import Alert
@@ -48,7 +48,12 @@ def post_waiting(*, limit: int, at: datetime) -> int:
     order of their sequence. Batches no worker has tried come first, joined; one that failed before
     is tried alone, later and later, so it holds up nothing but its own reader. Cards of disputes
     are put on the blacklist last, and counters are reset where the programme wants it at posting.
+    One statement where there is nothing to do.
     """
+    found = _look(at=at)
+    if "batches" not in found:
+        _follow(found, at=at)
+        return 0
     proven = _take_on(limit=limit, at=at)
     posted = post(batches=proven, at=at) if proven else 0
     _follow_up(at=at)
@@ -63,8 +68,14 @@ def post_all_waiting(*, limit: int, clock: Callable[[], datetime], until: dateti
     While one set is posted, which is mostly the database's work, a thread beside this one takes on
     the next and verifies it. The first sets are small, for the database has nothing to do before
     the first is verified. No set is taken on after ``until``, so that no worker holds batches it
-    will not post; one taken on and not posted, for an error came first, is given back.
+    will not post; one taken on and not posted, for an error came first, is given back. One
+    statement, and no thread, where there is nothing to do.
     """
+    at = clock()
+    found = _look(at=at)
+    if "batches" not in found:
+        _follow(found, at=at)
+        return 0
     posted = 0
     sizes = chain((max(1, limit // part) for part in _FIRST_SETS), repeat(limit))
     with ThreadPoolExecutor(max_workers=1) as beside, _quick_turns():
@@ -130,10 +141,37 @@ def _take_on(*, limit: int, at: datetime, before: Sequence[int] = ()) -> list[Ev
     return evidence.gather(batch_ids=claimed) if claimed else []
 
 
+def _look(*, at: datetime) -> frozenset[str]:
+    """Return what there is to do, each by its name, in one statement."""
+    # In the order of the index that holds what waits: however few these are, no table is read.
+    waiting: dict[str, QuerySet[Any]] = {
+        "batches": _to_be_taken_on(at).order_by("pk"),
+        "disputes": disputes.unlisted().order_by("pk"),
+        "debts": debts.unlisted().order_by("pk"),
+        "counters": counters.due_at_posting(at=at).order_by("posted_since"),
+    }
+    first, *others = (rows.values_list(Value(name))[:1] for name, rows in waiting.items())
+    return frozenset(name for (name,) in first.union(*others, all=True))
+
+
+def _to_be_taken_on(at: datetime) -> QuerySet[Any]:
+    """Return the batches that are untried or whose lease ran out, were it their reader's turn."""
+    free = Q(attempts=0) | Q(leased_until=None) | Q(leased_until__lte=at)
+    return Batch.objects.filter(free, state=Batch.State.RECEIVED)
+
+
 def _follow_up(*, at: datetime) -> None:
-    disputes.list_cards(at=at)
-    debts.list_cards(at=at)
-    counters.reset_posted(at=at)
+    """Do what follows from postings: of this one, and of earlier ones whose worker was killed."""
+    _follow(_look(at=at), at=at)
+
+
+def _follow(found: frozenset[str], *, at: datetime) -> None:
+    if "disputes" in found:
+        disputes.list_cards(at=at)
+    if "debts" in found:
+        debts.list_cards(at=at)
+    if "counters" in found:
+        counters.reset_posted(at=at)
 
 
 @garbage.left_alone()

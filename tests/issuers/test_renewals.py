@@ -113,7 +113,11 @@ class TestARenewal:
         carried.credential.refresh_from_db()
 
         queued = counters.reset(
-            credential=carried.credential, up_to_atc=2, uses=2, amount_minor=SALE, at=noon + LATE
+            credential_id=carried.credential.pk,
+            up_to_atc=2,
+            uses=2,
+            amount_minor=SALE,
+            at=noon + LATE,
         )
 
         assert len(queued) == 1

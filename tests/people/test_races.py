@@ -1,11 +1,14 @@
 """Two at once: one code, one link, the last two owners; each ends with exactly one winner."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
+from config import audit
 from config.audit import SYSTEM
 from config.models import Membership
 from config.people import links, memberships, second_factor
@@ -64,3 +67,27 @@ def test_the_last_two_owners_cannot_end_each_other(noon):
 
     assert both(lambda: end(rows[0]), lambda: end(rows[1])) == ["done", "last_owner"]
     assert Membership.objects.filter(ended_at=None).count() == 1
+
+
+class TestTheTrail:
+    """Rows written at once, each by a transaction that goes on a while after its row."""
+
+    def written(self, noon):
+        @transaction.atomic
+        def write(subject):
+            audit.record(actor=SYSTEM, action="x", subject_kind="y", subject=subject, at=noon)
+            time.sleep(0.05)
+
+        before, _broken = audit.verify()
+        both(*[partial(write, str(number)) for number in range(4)])
+        count, broken = audit.verify()
+        return count - before, broken
+
+    def test_stays_one_chain(self, noon):
+        assert self.written(noon) == (4, None)
+
+    def test_negative_control_without_the_lock_the_database_refuses_a_fork(self, noon, monkeypatch):
+        monkeypatch.setattr(audit, "_LOCK", "SELECT %s::bigint")
+
+        with pytest.raises(IntegrityError, match="audit_chain_never_forks"):
+            self.written(noon)

@@ -321,7 +321,7 @@ def test_a_tap_takes_a_bounded_number_of_statements_whatever_came_before(
     for _ in range(10):
         tap(till, card, 1000)
 
-    with django_assert_max_num_queries(54):
+    with django_assert_max_num_queries(16):
         assert tap(till, card, 1000).state == "APPROVED"
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.models import Event
-from issuers.models import Account, Credential
+from issuers.models import Account, Credential, OtaCommand
 from issuers.services import blacklist
 from settlement.models import (
     AtcSeen,
@@ -21,7 +21,7 @@ from settlement.models import (
     Payment,
     Transfer,
 )
-from settlement.services import batches, ledger
+from settlement.services import batches, ledger, posting
 from tests.factories import settlement as factory
 from tests.factories.merchants import SYSTEM
 
@@ -55,6 +55,29 @@ def begun(statements):
     """Return how each statement of the posting begins; the disputes' cards are listed after it."""
     end = next(place for place, sql in enumerate(statements) if "pg_notify" in sql)
     return [" ".join(sql.split()[:3]) for sql in statements[: end + 1] if "SAVEPOINT" not in sql]
+
+
+def test_a_turn_with_nothing_to_do_is_one_statement(db, noon, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        assert batches.post_waiting(limit=20, at=noon) == 0
+    with django_assert_num_queries(1):
+        assert batches.post_all_waiting(limit=20, clock=lambda: noon, until=noon) == 0
+
+
+def test_a_turn_with_no_batch_does_what_a_killed_one_left(till, noon, monkeypatch):
+    programme = factory.programme()
+    programme.reset_on_posting = True
+    programme.save()
+    card = factory.card_on_phone(of=programme)
+    till.upload(card.sale(till, 500))
+    with monkeypatch.context() as killed:
+        killed.setattr(posting, "_follow_up", lambda **_: None)
+        batches.post_waiting(limit=20, at=noon)
+    assert not OtaCommand.objects.exists()
+
+    assert batches.post_waiting(limit=20, at=noon) == 0
+
+    assert OtaCommand.objects.get().action == OtaCommand.Action.RESET
 
 
 KINDS = ("sale", "void", "clone", "again", "skip", "dear", "other card")

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from django.db import connection, transaction
 
 from config import audit
 from config.audit import Actor
 from config.models import Device
+from config.pipeline import Statement
 from config.refusals import Refused
 from issuers.models import BlacklistEntry, Card, ListedNumber, OtaCommand
 from issuers.services import commands
@@ -170,10 +172,17 @@ def list_numbers(*, entry: BlacklistEntry, at: datetime) -> None:
         )
 
 
-def is_listed(*, issuer_id: int, number: int) -> bool:
-    """Return whether a list number is on the issuer's list, or about to be."""
-    held = ListedNumber.objects.filter(issuer=issuer_id, list_number=number)
-    return held.filter(removed_in=None, leaving=False).exists()
+def is_listed(*, issuer_id: int, number: int) -> Statement:
+    """Return the statement whose one row says whether a list number is on the issuer's list, or
+    about to be.
+    """
+    return Statement(_IS_LISTED, [issuer_id, number])
+
+
+_IS_LISTED: Final = """
+SELECT EXISTS (SELECT FROM issuers_listednumber
+                WHERE issuer_id = %s AND list_number = %s AND removed_in IS NULL AND NOT leaving)
+"""
 
 
 def lock(*, card: Card) -> Card:

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from psycopg.types.json import Jsonb
-
 from config import events
 from config.pipeline import Answer, Statement
 from config.states import InvalidTransition
@@ -132,16 +130,11 @@ def event(request: Request, *, kind: str, at: datetime, **more: Any) -> list[Sta
 
     ``more``: what stands beside the payment in the event's body.
     """
-    body = Jsonb({"payment": as_told(request), **more})
-    return [
-        Statement(_EVENT, [request.shop.merchant, kind, request.reference, at, body]),
-        Statement("SELECT pg_notify(%s, '')", [events.CHANNEL]),
-    ]
-
-
-_EVENT: Final = """
-INSERT INTO config_event (scope, type, subject, at, body) VALUES (%s, %s, %s, %s, %s)
-"""
+    body = {"payment": as_told(request), **more}
+    written = events.writing(
+        scope=request.shop.merchant, kind=kind, subject=request.reference, at=at, body=body
+    )
+    return [written, events.waking()]
 
 
 def as_told(request: Request) -> dict[str, Any]:
