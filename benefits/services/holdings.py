@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -13,6 +13,7 @@ from benefits.rules.vocabulary import BALANCES, Kind
 from benefits.services import budgets
 from benefits.services.budgets import Want
 from config import pipeline, references, sealing
+from config.looks import Look
 from config.refusals import Refused
 from wallets.models import Customer
 
@@ -235,11 +236,18 @@ def expire_due(*, at: datetime, limit: int = LIMIT) -> int:
 
     What is at a till is left until that is over; its time stood still meanwhile.
     """
-    lots = _with_lots_due(at).values_list("pk")[:1]
-    if not lots.union(_due(at).values_list("pk")[:1], all=True):
+    if not _ANY.at(at):
         return 0
     # Lots first: without points, their holding may be over too.
     return _expire_lots(at, limit) + _expire_holdings(at, limit)
+
+
+def _any_due(at: datetime) -> QuerySet[Any, Any]:
+    lots = _with_lots_due(at).values_list("pk")[:1]
+    return lots.union(_due(at).values_list("pk")[:1], all=True)
+
+
+_ANY: Final = Look(_any_due)
 
 
 def _due(at: datetime) -> QuerySet[Holding]:

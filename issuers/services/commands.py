@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Final, cast
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from config import keys, money
+from config.looks import Look
 from config.models import Alert, Device
 from config.refusals import NotFound, Refused
 from config.wire import b64, cbor
@@ -240,18 +241,29 @@ def back_off(*, attempts: int) -> timedelta:
     return timedelta(seconds=min(BACK_OFF_MOST_S, BACK_OFF_FIRST_S * 2 ** min(attempts - 1, 7)))
 
 
-@transaction.atomic
 def push_due(*, at: datetime) -> list[str]:
     """Note an attempt on each command whose time has come; return the phones to hint, each once.
 
     24 hours after it was queued a command becomes UNDELIVERED with an alert; it still goes out at
     the phone's next contact. Several workers share the work, none waits for another.
     """
+    return _push(at) if _DUE.finds_any(at=at) else []
+
+
+def _due(at: datetime) -> QuerySet[OtaCommand]:
+    due = OtaCommand.objects.filter(state__in=_ON_THE_WAY, next_attempt_at__lte=at)
+    return due.order_by("next_attempt_at")
+
+
+_DUE: Final = Look(_due)
+
+
+@transaction.atomic
+def _push(at: datetime) -> list[str]:
     due = list(
-        OtaCommand.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
-        .filter(state__in=_ON_THE_WAY, next_attempt_at__lte=at)
-        .select_related("card__issuer", "card__account", "device")
-        .order_by("next_attempt_at")[:_PUSHED_AT_ONCE]
+        _due(at)
+        .select_for_update(skip_locked=True, no_key=True, of=("self",))
+        .select_related("card__issuer", "card__account", "device")[:_PUSHED_AT_ONCE]
     )
     lost = [command for command in due if at - command.created_at >= GIVE_UP_AFTER]
     tried = [command for command in due if at - command.created_at < GIVE_UP_AFTER]

@@ -17,6 +17,7 @@ from benefits.models import Earning, Redemption
 from benefits.rules.vocabulary import Kind
 from benefits.services import accruals, clawing_back
 from benefits.services.accruals import Paid
+from config.looks import Look
 from config.sweeps import Sweep
 from settlement.models import Checkout, Earned, Payment
 from wallets.models import Customer
@@ -37,10 +38,7 @@ class _Document(NamedTuple):
 def give_due(*, at: datetime, limit: int) -> int:
     """Give what up to ``limit`` documents earned, many in a transaction, and each in one of its own
     where that is not possible; return how many there was anything to do about."""
-    bought = Payment.objects.filter(state="APPROVED").exclude(channel=Payment.Channel.PREAPPROVAL)
-    names = _due(bought, "approved_at", at, limit)
-    by_till = Checkout.objects.filter(state=Checkout.State.PAID, payment=None)
-    names += _due(by_till, "ended_at", at, limit - len(names))
+    names = [name for look in _DUE for (name,) in look.at(at, limit=limit)][:limit]
     return sum(
         SWEEP.run_together(names=some, at=at, end=_give) for some in batched(names, _TOGETHER)
     )
@@ -73,7 +71,17 @@ def _give(documents: Sequence[str], at: datetime) -> int:
     return len(now)
 
 
-def _due(paid: QuerySet[Any], since: str, at: datetime, limit: int) -> list[str]:
+def _paid(at: datetime) -> QuerySet[Any, Any]:
+    bought = Payment.objects.filter(state="APPROVED").exclude(channel=Payment.Channel.PREAPPROVAL)
+    return _unearned(bought, "approved_at", at)
+
+
+def _paid_by_till(at: datetime) -> QuerySet[Any, Any]:
+    by_till = Checkout.objects.filter(state=Checkout.State.PAID, payment=None)
+    return _unearned(by_till, "ended_at", at)
+
+
+def _unearned(paid: QuerySet[Any], since: str, at: datetime) -> QuerySet[Any, Any]:
     """Return documents at merchants that let customers earn, which have earned nothing yet."""
     rules = Earning.objects.filter(merchant=OuterRef("merchant"), starts_at__lte=OuterRef(since))
     found = paid.filter(
@@ -83,7 +91,10 @@ def _due(paid: QuerySet[Any], since: str, at: datetime, limit: int) -> list[str]
         merchant__in=Earning.objects.values("merchant"),
         **{f"{since}__gt": at - LATEST},
     )
-    return list(found.order_by("pk").values_list("reference", flat=True)[: max(limit, 0)])
+    return found.order_by("pk").values_list("reference")
+
+
+_DUE: Final = (Look(_paid), Look(_paid_by_till))
 
 
 def _locked(documents: Sequence[str]) -> list[_Document]:

@@ -13,6 +13,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 
 from config import garbage, references
+from config.looks import Look
 from config.models import Alert
 from issuers.services import counters, debts
 from settlement.models import Batch, Payment
@@ -143,6 +144,10 @@ def _take_on(*, limit: int, at: datetime, before: Sequence[int] = ()) -> list[Ev
 
 def _look(*, at: datetime) -> frozenset[str]:
     """Return what there is to do, each by its name, in one statement."""
+    return frozenset(name for (name,) in _LOOK.at(at))
+
+
+def _waiting(at: datetime) -> QuerySet[Any, Any]:
     # In the order of the index that holds what waits: however few these are, no table is read.
     waiting: dict[str, QuerySet[Any]] = {
         "batches": _to_be_taken_on(at).order_by("pk"),
@@ -151,7 +156,10 @@ def _look(*, at: datetime) -> frozenset[str]:
         "counters": counters.due_at_posting(at=at).order_by("posted_since"),
     }
     first, *others = (rows.values_list(Value(name))[:1] for name, rows in waiting.items())
-    return frozenset(name for (name,) in first.union(*others, all=True))
+    return first.union(*others, all=True)
+
+
+_LOOK: Final = Look(_waiting)
 
 
 def _to_be_taken_on(at: datetime) -> QuerySet[Any]:

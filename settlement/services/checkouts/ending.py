@@ -1,11 +1,13 @@
 """A till ends a checkout: paid otherwise, abandoned or taken back; time ends what is left."""
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from config import pipeline, repetitions
+from config.looks import Look
 from config.models import Device
 from config.refusals import NotFound, Refused
 from config.repetitions import Call
@@ -73,10 +75,15 @@ def seen_by_terminal(*, device: Device, reference: str, at: datetime) -> Checkou
 
 def end_due(*, at: datetime, limit: int) -> int:
     """End up to ``limit`` checkouts whose time is up, each by itself; return how many."""
+    return SWEEP.run(names=[name for (name,) in _DUE.at(at, limit=limit)], at=at)
+
+
+def _due(at: datetime) -> QuerySet[Any, Any]:
     open_ones = Checkout.objects.filter(~SWEEP.stuck("reference"), state__in=Checkout.OPEN)
-    due = open_ones.filter(expires_at__lte=at)
-    names = list(due.order_by("expires_at").values_list("reference", flat=True)[:limit])
-    return SWEEP.run(names=names, at=at)
+    return open_ones.filter(expires_at__lte=at).order_by("expires_at").values_list("reference")
+
+
+_DUE: Final = Look(_due)
 
 
 def _told(word: Checkout | Refused) -> Checkout:

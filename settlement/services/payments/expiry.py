@@ -1,12 +1,13 @@
 """The end of what nobody paid in time, by a sweeper and at every read (protocol §4)."""
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Value
+from django.db.models import QuerySet, Value
 
 from config import pipeline
+from config.looks import Look
 from config.pipeline import Statement
 from config.sweeps import Sweep
 from settlement.models import PaymentRequest
@@ -32,15 +33,25 @@ def ending(request: Request, *, at: datetime) -> tuple[Request, list[Statement]]
 
 def end_due(*, at: datetime, limit: int) -> int:
     """End up to ``limit`` requests and claims whose time is up, each by itself; return how many."""
+    # Those that are over come first.
+    due = [tid for _place, _since, tid in sorted(_DUE.at(at))]
+    return SWEEP.run(names=due[:limit], at=at)
+
+
+def _due(at: datetime) -> QuerySet[Any, Any]:
     open_ones = PaymentRequest.objects.filter(~SWEEP.stuck("tid"), ended_at=None)
     over = open_ones.filter(expires_at__lte=at).order_by("expires_at")
     lapsed = open_ones.filter(claim_expires_at__lte=at, expires_at__gt=at)
     lapsed = lapsed.order_by("claim_expires_at")
-    # By an index each, in one statement; those that are over come first.
-    first = over.values_list(Value(0), "expires_at", "tid")[:limit]
-    then = lapsed.values_list(Value(1), "claim_expires_at", "tid")[:limit]
-    due = [tid for _place, _since, tid in sorted(first.union(then, all=True))]
-    return SWEEP.run(names=due[:limit], at=at)
+    # By an index each, in one statement.
+    first = over.values_list(Value(0), "expires_at", "tid")[:_LOOKED_AT]
+    return first.union(
+        lapsed.values_list(Value(1), "claim_expires_at", "tid")[:_LOOKED_AT], all=True
+    )
+
+
+_LOOKED_AT: Final = 500  # of each kind at once
+_DUE: Final = Look(_due)
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from config import audit
 from config.audit import Actor
+from config.looks import Look
 from config.models import Device
 from config.refusals import NotFound
 from config.sweeps import Sweep
@@ -70,11 +71,15 @@ def cancel_by_issuer(*, reference: str, reason: str, actor: Actor, at: datetime)
 
 def expire_due(*, at: datetime, limit: int) -> int:
     """End up to ``limit`` numbers whose time is up, each by itself; return how many."""
-    due = Preapproval.objects.filter(
-        ~SWEEP.stuck("reference"), state=State.APPROVED, valid_until__lte=at
-    )
-    names = list(due.order_by("valid_until").values_list("reference", flat=True)[:limit])
-    return SWEEP.run(names=names, at=at)
+    return SWEEP.run(names=[name for (name,) in _DUE.at(at, limit=limit)], at=at)
+
+
+def _due(at: datetime) -> QuerySet[Any, Any]:
+    approved = Preapproval.objects.filter(~SWEEP.stuck("reference"), state=State.APPROVED)
+    return approved.filter(valid_until__lte=at).order_by("valid_until").values_list("reference")
+
+
+_DUE: Final = Look(_due)
 
 
 def locked() -> QuerySet[Preapproval]:

@@ -1,11 +1,13 @@
 """What nobody knows the end of waits for the desk: who is silent for too long is parked there."""
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
+from config.looks import Look
 from config.sweeps import Sweep
 from settlement.models import Redemption
 from settlement.rules.redeeming import Report
@@ -19,11 +21,15 @@ def suspend_overdue(*, at: datetime, limit: int) -> int:
     What is held stays held: only a report or the desk ends it (protocol §7).
     """
     latest = at - timedelta(seconds=settings.TTL_S["REDEMPTION"])
-    due = Redemption.objects.filter(
-        ~SWEEP.stuck("reference"), state=Redemption.State.IN_PROGRESS, begun_at__lte=latest
-    )
-    names = list(due.order_by("begun_at").values_list("reference", flat=True)[:limit])
-    return SWEEP.run(names=names, at=at)
+    return SWEEP.run(names=[name for (name,) in _BEGUN.at(latest, limit=limit)], at=at)
+
+
+def _begun(latest: datetime) -> QuerySet[Any, Any]:
+    going = Redemption.objects.filter(~SWEEP.stuck("reference"), state=Redemption.State.IN_PROGRESS)
+    return going.filter(begun_at__lte=latest).order_by("begun_at").values_list("reference")
+
+
+_BEGUN: Final = Look(_begun)
 
 
 @transaction.atomic
