@@ -225,7 +225,7 @@ class _Known(NamedTuple):
 
 
 def _ask_what_is_known(genuine: Genuine) -> _Known:
-    """Ask in one round trip. None of it changes while the card is locked."""
+    """Ask in one round trip: whoever lists the card or queues a reset waits for our lock."""
     record, credential = genuine.record, genuine.credential
     declined, listed, sent, ids = pipeline.run(
         issuer.declined_before(document=_document(genuine)),
