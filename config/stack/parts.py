@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from config.stack.places import CHECKOUT
@@ -16,6 +16,7 @@ FOLDERS = {
     "journeys": ("tests/journeys", "tests/docs"),
     "browser": ("tests/browser",),
     "chaos": ("tests/chaos",),
+    "planted": ("tests/planted",),
     "seeds": ("tests/seeds",),
 }
 OWN_FOLDERS = tuple(folder for folders in FOLDERS.values() for folder in folders)
@@ -42,6 +43,7 @@ class Part:
     report: Path | None = None
     none_may_be_skipped: bool = False
     needs_servers: bool = True
+    alone: bool = False  # after all others: it keeps all processors busy by itself
     absent: str = ""
 
 
@@ -105,13 +107,18 @@ def _pytest(reports: Path, words: Sequence[str]) -> list[Part]:
         ),
         _browser(options, reports),
         _suite("chaos", paths=FOLDERS["chaos"], options=options, reports=reports, may_take_s=300),
-        # Last, for it keeps all processors busy by itself when the other lane has nothing left.
         _suite(
-            "seeds",
-            paths=FOLDERS["seeds"],
+            "planted",
+            paths=FOLDERS["planted"],
             options=["-n", "2", "--dist", "loadfile", *options],
             reports=reports,
-            may_take_s=180,
+            may_take_s=300,
+        ),
+        replace(
+            _suite(
+                "seeds", paths=FOLDERS["seeds"], options=options, reports=reports, may_take_s=180
+            ),
+            alone=True,
         ),
     ]
     if not named:

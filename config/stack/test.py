@@ -129,16 +129,24 @@ async def _run_lanes(
 ) -> list[Outcome]:
     """Run two parts at a time, in their order; return how all went in the order of ``chosen``.
 
-    Whichever lane is free takes the next part, so that both end at about the same time. A part that
-    needs the servers waits until ``serving`` is done.
+    Whichever lane is free takes the next part, so that both end at about the same time. Those that
+    run alone come last. A part that needs the servers waits until ``serving`` is done.
     """
-    ahead, alone = deque(chosen), len(chosen) == 1
-    ran = await asyncio.gather(
-        *(
-            _run_lane(ahead, commands, variables, narrowed=narrowed, alone=alone, serving=serving)
-            for _lane in range(LANES)
+    alone = len(chosen) == 1
+    ran = []
+    for some, lanes in (
+        ([part for part in chosen if not part.alone], LANES),
+        ([part for part in chosen if part.alone], 1),
+    ):
+        ahead = deque(some)
+        ran += await asyncio.gather(
+            *(
+                _run_lane(
+                    ahead, commands, variables, narrowed=narrowed, alone=alone, serving=serving
+                )
+                for _lane in range(lanes)
+            )
         )
-    )
     outcomes = {outcome.part.name: outcome for lane in ran for outcome in lane}
     return [outcomes[part.name] for part in chosen if part.name in outcomes]
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -56,6 +57,14 @@ async def test_control_parts_of_one_lane_never_meet(pair, monkeypatch):
     monkeypatch.setattr(runner, "LANES", 1)
 
     outcomes = await run(pair(patience_s=0.5))
+
+    assert [outcome.result for outcome in outcomes] == ["failed", "passed"]
+
+
+async def test_what_runs_alone_comes_last_and_meets_none(pair):
+    one, two = pair(patience_s=0.5)
+
+    outcomes = await run([replace(one, alone=True), replace(two, alone=True)])
 
     assert [outcome.result for outcome in outcomes] == ["failed", "passed"]
 

@@ -1,11 +1,7 @@
-"""Simulations in virtual time, run as the command runs them, and copies of what they leave."""
+"""A simulation in virtual time, and copies of what it leaves."""
 
-import json
-import os
 import secrets
 import shutil
-import subprocess
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,21 +12,8 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from settlement.simulation.checker.judge import check
-from tests.journeys.simulation.conftest import MANAGE, ROOT, database
-
-
-def simulate(*words):
-    """Run ``simulate`` and return its exit status, what it answered, and what it said."""
-    ended = subprocess.run(
-        [sys.executable, MANAGE, "simulate", *words, "--json"],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PAYDESK_DEMO": "1"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.stdout, ended.stderr
-    return ended.returncode, json.loads(ended.stdout), ended.stderr
+from tests.journeys.simulation.conftest import database
+from tests.planted.simulating import simulate
 
 
 @dataclass(frozen=True)
