@@ -4,7 +4,7 @@ Most of them find nothing, and what the ORM does to make the statement would be 
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 _AT: Final = datetime(2000, 1, 1, tzinfo=UTC)  # stands for the time of each look
+_FARTHEST: Final = timedelta(days=3660)  # from the look, any time that follows from it
 
 
 class Look:
@@ -28,6 +29,8 @@ class Look:
         """Return the rows found at ``at``, as the query set names their columns.
 
         ``limit``: the most of them, where the query set itself has no limit and locks nothing.
+
+        :raises ValueError: the query set names a time of its own
         """
         sql, parameters = self._made
         told = [at + (each - _AT) if isinstance(each, datetime) else each for each in parameters]
@@ -45,4 +48,7 @@ class Look:
     @cached_property
     def _made(self) -> tuple[str, tuple[Any, ...]]:
         sql, parameters = self._rows(_AT).query.sql_with_params()
+        for each in parameters:
+            if isinstance(each, datetime) and abs(each - _AT) > _FARTHEST:
+                raise ValueError(f"{self._rows.__qualname__} names a time of its own: {each}")
         return sql, tuple(parameters)
