@@ -307,7 +307,7 @@ class TestThePush:
         for _ in range(4):
             block(made.credential(of=made.card(of=programme, at=noon), at=noon).card, noon)
 
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             assert len(commands.push_due(at=noon)) == 4
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             commands.push_due(at=noon + timedelta(hours=25))

@@ -108,6 +108,6 @@ class TestAFile:
         for count in (1, 500):
             lines = [f"GIFT,KRW,1000,{count}-{place}" for place in range(count)]
             text = "\n".join(["kind,currency,amount,serial", *lines])
-            with django_assert_num_queries(13):
+            with django_assert_num_queries(9):
                 told = stock.load_file(merchant=till.merchant, text=text, actor=SYSTEM, at=noon)
             assert told.count == count
