@@ -1,11 +1,11 @@
 """What a refunded payment earned is taken back, as far as it is still there."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Manager, Sum
 
 from benefits.models import Accrual, Clawback, Holding, Lot, StampCard
 
@@ -28,12 +28,15 @@ def claw_back(
     For payments without benefits as well: settlement calls it when it refunds.
     """
     back = short = 0
-    accruals = (
+    accruals = list(
         Accrual.objects.filter(document=document)
         .exclude(clawbacks__key=key)
         .select_related("lot", "card")
         .order_by("pk")
     )
+    lots = [accrual.lot for accrual in accruals if accrual.lot is not None]
+    _lock(Holding.objects, {lot.holding_id for lot in lots})
+    _lock(StampCard.objects, {each.card_id for each in accruals if each.card_id is not None})
     for accrual in accruals:
         due = accrual.amount * refunded_minor // purchase_minor - _so_far(accrual)
         if accrual.lot is not None:
@@ -44,6 +47,13 @@ def claw_back(
         if accrual.lot is not None:
             back, short = back + taken, short + due - taken
     return Taken(back, short)
+
+
+def _lock(rows: Manager[Any], ids: Collection[int]) -> None:
+    """Lock several rows in the order of all: that of the rules may be another."""
+    if len(ids) > 1:
+        mine = rows.select_for_update(no_key=True).filter(pk__in=ids)
+        list(mine.order_by("pk").values_list("pk", flat=True))
 
 
 def _so_far(accrual: Accrual) -> int:
