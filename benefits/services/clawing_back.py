@@ -34,8 +34,7 @@ def claw_back(
         .select_related("lot", "card")
         .order_by("pk")
     )
-    lots = [accrual.lot for accrual in accruals if accrual.lot is not None]
-    _lock(Holding.objects, {lot.holding_id for lot in lots})
+    _lock(Holding.objects, {pk for each in accruals for pk in _holdings_of(each)})
     _lock(StampCard.objects, {each.card_id for each in accruals if each.card_id is not None})
     for accrual in accruals:
         due = accrual.amount * refunded_minor // purchase_minor - _so_far(accrual)
@@ -47,6 +46,20 @@ def claw_back(
         if accrual.lot is not None:
             back, short = back + taken, short + due - taken
     return Taken(back, short)
+
+
+def holdings_of(*, document: str) -> set[int]:
+    """Return the ids of the holdings that :func:`claw_back` takes from."""
+    earned = Accrual.objects.filter(document=document).select_related("lot", "card")
+    return {pk for each in earned for pk in _holdings_of(each)}
+
+
+def _holdings_of(accrual: Accrual) -> list[int]:
+    """Return the holding of its points, or its card's reward, if that is full."""
+    if accrual.lot is not None:
+        return [accrual.lot.holding_id]
+    reward = None if accrual.card is None else accrual.card.reward_id
+    return [] if reward is None else [reward]
 
 
 def _lock(rows: Manager[Any], ids: Collection[int]) -> None:

@@ -3,6 +3,7 @@
 Each goes with a control that breaks what guards it, and then fails as it should.
 """
 
+from dataclasses import replace
 from threading import Barrier, Event
 from time import sleep
 
@@ -30,6 +31,7 @@ from benefits.services import (
     locks,
     lookups,
     plans,
+    restoring,
 )
 from benefits.services.accruals import Paid
 from benefits.services.earning_rules import EarningTerms
@@ -391,6 +393,40 @@ def test_what_one_purchase_earns_and_another_loses_form_no_circle(
     assert at_once([loses, earns]) == [None, None]
     assert Accrual.objects.filter(document="NEW-0").count() == 2
     assert Clawback.objects.filter(short=0).count() == 2
+
+
+def test_what_a_refund_gives_and_takes_back_forms_no_circle_with_earnings(
+    at_once, noon, monkeypatch
+):
+    device, _key = enrolled_phone(at=noon)
+    till, customer = made.counter(), Phone.objects.get(device=device).customer
+    first, second = [made.earning(till.merchant, points_bps=200, at=noon) for _ in range(2)]
+    made.held(customer, of=first.gives)
+    spent = made.held(customer, of=second.gives)
+    taken = till.takes(made.plan_of(device, (spent, 4_000), at=noon).plan, at=noon)
+    document = taken.redemption.document
+    locks.commit(document=document, tender="CARD", at=noon)
+    (before,) = paid([customer], till.merchant, noon)
+    accruals.give(purchases=[replace(before, document=document)], at=noon)
+    locked, give = Event(), restoring._give_back
+
+    def give_back_and_wait(*told):
+        give(*told)
+        locked.set()
+        sleep(0.5)
+
+    monkeypatch.setattr(restoring, "_give_back", give_back_and_wait)
+
+    def refunds():
+        amount = taken.redemption.purchase_minor
+        restoring.refund(document=document, key="", amount_minor=amount, at=noon)
+
+    def earns():
+        locked.wait(timeout=10)
+        accruals.give(purchases=paid([customer], till.merchant, noon), at=noon)
+
+    assert at_once([refunds, earns]) == [None, None]
+    assert set(Holding.objects.values_list("balance_minor", flat=True)) == {10_200}
 
 
 def test_a_stamp_taken_back_meanwhile_is_not_given_again(at_once, noon, monkeypatch):
