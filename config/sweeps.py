@@ -66,12 +66,16 @@ class Sweep:
         return sum(self._ended(name, at) is True for name in names)
 
     def run_together(
-        self, *, names: Sequence[str], at: datetime, end: Callable[[Sequence[str], datetime], int]
+        self,
+        *,
+        names: Sequence[str],
+        at: datetime,
+        end: Callable[[Sequence[str], datetime], int | None],
     ) -> int:
         """Try to end all of ``names`` by one ``end``, and each by itself where that is not done;
         return how many there was anything to do about.
 
-        ``end``: ends all of them in one transaction, or none.
+        ``end``: ends all of them in one transaction, or none; None where each must go by itself.
 
         :raises OperationalError, InterfaceError: the database is away
         """

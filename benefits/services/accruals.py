@@ -43,10 +43,13 @@ def give(*, purchases: Sequence[Paid], at: datetime) -> list[Accrual]:
     """
     Give customers what their purchases earned, each once by each rule; return what they brought.
 
-    The rules are those in force when it was paid, however late ``at`` is. What is not out or has no
-    budget left is not earned. As many statements for many purchases as for one, but for cards that
-    fill and for points of a budget. Belongs into a transaction of its own after the payments',
+    The rules are those in force when it was paid, however late ``at`` is. What is not out is not
+    earned, nor what one purchase has no budget left for. As many statements for many purchases as
+    for one, but for cards that fill. Belongs into a transaction of its own after the payments',
     which holds slots of budgets.
+
+    :raises BudgetExhausted: many purchases earn more than a budget holds: each is to be given by
+        itself, in a transaction of its own, for nobody locks a holding while he holds slots
     """
     known = Accrual.objects.filter(document__in={paid.document for paid in purchases})
     given = {(each.earning_id, each.document): each for each in known}
@@ -57,11 +60,14 @@ def give(*, purchases: Sequence[Paid], at: datetime) -> list[Accrual]:
     points = [each for each in due if each.rule.points_bps is not None]
     # A card that fills gives way to a new one: the customer's row, not the card's, keeps the order.
     _lock({each.paid.customer.pk for each in stamps})
-    accruals = _points([each for each in points if not _is_limited(each.rule)], at)
+    if len(purchases) > 1:
+        accruals = _points(points, at)
+    else:
+        accruals = _points([each for each in points if not _is_limited(each.rule)], at)
+        for each in points:
+            if _is_limited(each.rule):
+                accruals += _points_of_budget(each, at)
     accruals += _stamps(stamps, at)
-    for each in points:
-        if _is_limited(each.rule):
-            accruals += _points_of_budget(each, at)
     return [*given.values(), *Accrual.objects.bulk_create(accruals)]
 
 
@@ -133,7 +139,9 @@ def _stamps(earned: Sequence[_Earned], at: datetime) -> list[Accrual]:
         return []
     rules, customers = {each.rule.pk for each in earned}, {each.paid.customer.pk for each in earned}
     there = StampCard.objects.filter(earning__in=rules, customer__in=customers, filled_at=None)
-    cards = {(card.earning_id, card.customer_id): card for card in there}
+    # A refund that takes a stamp back locks the card alone.
+    locked = there.select_for_update(no_key=True).order_by("pk")
+    cards = {(card.earning_id, card.customer_id): card for card in locked}
     accruals = []
     for each in earned:
         place = (each.rule.pk, each.paid.customer.pk)

@@ -1,11 +1,11 @@
 """What a refunded payment earned is taken back, as far as it is still there."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Manager, Sum
 
 from benefits.models import Accrual, Clawback, Holding, Lot, StampCard
 
@@ -28,12 +28,14 @@ def claw_back(
     For payments without benefits as well: settlement calls it when it refunds.
     """
     back = short = 0
-    accruals = (
+    accruals = list(
         Accrual.objects.filter(document=document)
         .exclude(clawbacks__key=key)
         .select_related("lot", "card")
         .order_by("pk")
     )
+    _lock(Holding.objects, {pk for each in accruals for pk in _holdings_of(each)})
+    _lock(StampCard.objects, {each.card_id for each in accruals if each.card_id is not None})
     for accrual in accruals:
         due = accrual.amount * refunded_minor // purchase_minor - _so_far(accrual)
         if accrual.lot is not None:
@@ -44,6 +46,27 @@ def claw_back(
         if accrual.lot is not None:
             back, short = back + taken, short + due - taken
     return Taken(back, short)
+
+
+def holdings_of(*, document: str) -> set[int]:
+    """Return the ids of the holdings that :func:`claw_back` takes from."""
+    earned = Accrual.objects.filter(document=document).select_related("lot", "card")
+    return {pk for each in earned for pk in _holdings_of(each)}
+
+
+def _holdings_of(accrual: Accrual) -> list[int]:
+    """Return the holding of its points, or its card's reward, if that is full."""
+    if accrual.lot is not None:
+        return [accrual.lot.holding_id]
+    reward = None if accrual.card is None else accrual.card.reward_id
+    return [] if reward is None else [reward]
+
+
+def _lock(rows: Manager[Any], ids: Collection[int]) -> None:
+    """Lock several rows in the order of all: that of the rules may be another."""
+    if len(ids) > 1:
+        mine = rows.select_for_update(no_key=True).filter(pk__in=ids)
+        list(mine.order_by("pk").values_list("pk", flat=True))
 
 
 def _so_far(accrual: Accrual) -> int:

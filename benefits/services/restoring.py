@@ -1,6 +1,7 @@
 """A refund gives back: in proportion what was given for the goods, coupons on the whole alone.
 
-Locks as taking does: redemption, holdings by id, slots; then what the payment earned.
+Locks as taking does: redemption, holdings by id, those of what the payment earned among them,
+slots; then its cards of stamps.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from benefits.rules.giving_back import Paid, back_of
 from benefits.rules.vocabulary import BALANCES, Kind
 from benefits.services import budgets
 from benefits.services.budgets import Want
-from benefits.services.clawing_back import claw_back
+from benefits.services.clawing_back import claw_back, holdings_of
 from config.refusals import Refused
 
 
@@ -80,6 +81,7 @@ def refund(*, document: str, key: str, amount_minor: int, at: datetime) -> Given
     known = redemption.restorations.filter(key=key).first()
     if known is not None:
         return _as_told(known)
+    _lock_with_earned(redemption)
     rows = redemption.lines.select_related("holding__definition").order_by("holding")
     lines = sorted(
         rows.select_for_update(no_key=True, of=("self", "holding")), key=lambda line: line.turn
@@ -114,6 +116,15 @@ def refund(*, document: str, key: str, amount_minor: int, at: datetime) -> Given
         at=at,
     )
     return done
+
+
+def _lock_with_earned(redemption: Redemption) -> None:
+    """Lock all holdings in one order, where some are of what the purchase earned."""
+    ids = holdings_of(document=redemption.document)
+    if ids:
+        ids.update(redemption.lines.values_list("holding", flat=True))
+        mine = Holding.objects.select_for_update(no_key=True).filter(pk__in=ids)
+        list(mine.order_by("pk").values_list("pk", flat=True))
 
 
 def _committed(document: str, *, locked: bool) -> Redemption:

@@ -17,6 +17,7 @@ from benefits.models import Earning, Redemption
 from benefits.rules.vocabulary import Kind
 from benefits.services import accruals, clawing_back
 from benefits.services.accruals import Paid
+from benefits.services.holdings import BudgetExhausted
 from config.looks import Look
 from config.sweeps import Sweep
 from settlement.models import Checkout, Earned, Payment
@@ -35,12 +36,18 @@ class _Document(NamedTuple):
     refunded_minor: int
 
 
+class _InTurn(Exception):
+    """Something was refunded before it earned: taken back only after all were given, its stamp
+    could fill a card, which would be lost with the stamps of others."""
+
+
 def give_due(*, at: datetime, limit: int) -> int:
     """Give what up to ``limit`` documents earned, many in a transaction, and each in one of its own
     where that is not possible; return how many there was anything to do about."""
     names = [name for look in _DUE for (name,) in look.at(at, limit=limit)][:limit]
     return sum(
-        SWEEP.run_together(names=some, at=at, end=_give) for some in batched(names, _TOGETHER)
+        SWEEP.run_together(names=some, at=at, end=_give_together)
+        for some in batched(names, _TOGETHER)
     )
 
 
@@ -50,14 +57,23 @@ def give(*, document: str, at: datetime) -> bool:
     return _give([document], at) == 1
 
 
+def _give_together(documents: Sequence[str], at: datetime) -> int | None:
+    try:
+        return _give(documents, at)
+    except (_InTurn, BudgetExhausted):
+        return None
+
+
 @transaction.atomic
 def _give(documents: Sequence[str], at: datetime) -> int:
     paid = _locked(documents)
     given = Earned.objects.filter(document__in=[each.reference for each in paid])
     before = set(given.values_list("document", flat=True))
     now = [each for each in paid if each.reference not in before]
-    Earned.objects.bulk_create([Earned(document=each.reference, at=at) for each in now])
     earning = [each for each in now if each.paid is not None]
+    if len(documents) > 1 and any(each.refunded_minor for each in earning):
+        raise _InTurn
+    Earned.objects.bulk_create([Earned(document=each.reference, at=at) for each in now])
     accruals.give(purchases=[each.paid for each in earning if each.paid is not None], at=at)
     for each in earning:
         if each.refunded_minor:

@@ -3,18 +3,43 @@
 Each goes with a control that breaks what guards it, and then fails as it should.
 """
 
-from threading import Barrier
+from dataclasses import replace
+from threading import Barrier, Event
+from time import sleep
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from benefits.models import BudgetSlot, Holding, Lock, Plan, Redemption
+from benefits.models import (
+    Accrual,
+    BudgetSlot,
+    Clawback,
+    Holding,
+    Lock,
+    Plan,
+    Redemption,
+    StampCard,
+)
+from benefits.rules.earning import Earns
 from benefits.rules.vocabulary import Kind
-from benefits.services import holdings, locks, lookups, plans
+from benefits.services import (
+    accruals,
+    budgets,
+    clawing_back,
+    earning_rules,
+    holdings,
+    locks,
+    lookups,
+    plans,
+    restoring,
+)
+from benefits.services.accruals import Paid
+from benefits.services.earning_rules import EarningTerms
 from benefits.services.holdings import BudgetExhausted, Worth
 from benefits.services.locks import reading
 from benefits.services.plans import TsnUsed
 from config import pipeline
+from config.audit import SYSTEM
 from config.pipeline import Statement
 from config.states import InvalidTransition
 from config.wire.luhn import check_digit
@@ -263,3 +288,166 @@ def test_takes_and_releases_of_two_tight_budgets_form_no_circle(at_once, noon):
     assert ends == [None] * PHONES
     assert sum(BudgetSlot.objects.values_list("taken_minor", flat=True)) == 0
     assert sum(BudgetSlot.objects.values_list("size_minor", flat=True)) == 19_000
+
+
+def paid(customers, merchant, at, named="PAY"):
+    """Return a purchase of each customer."""
+    return [
+        Paid(
+            document=f"{named}-{number}",
+            customer=customer,
+            merchant=merchant,
+            currency="KRW",
+            base_minor=10_000,
+            paid_at=at,
+        )
+        for number, customer in enumerate(customers)
+    ]
+
+
+def test_points_of_a_budget_and_a_grant_by_hand_form_no_circle(at_once, noon, monkeypatch):
+    till, (first, second) = made.counter(), [CustomerFactory() for _ in range(2)]
+    own = [(made.sponsor_of(till.merchant), 10_000)]
+    # No slot has so much by itself: who takes it waits for all slots.
+    of = made.definition(Kind.POINTS, shares=own, budget_minor=1_600)
+    terms = EarningTerms(earns=Earns(points_bps=200))
+    earning_rules.add(merchant=till.merchant, gives=of, terms=terms, actor=SYSTEM, at=noon)
+    for customer in (first, second):
+        made.held(customer, of=of, worth=Worth(amount_minor=1))
+    taken, locked = Event(), Event()
+    take, lock = budgets.take, holdings._locked_points
+
+    def take_and_wait(*, wants):
+        found = take(wants=wants)
+        taken.set()
+        locked.wait(timeout=0.5)
+        return found
+
+    def lock_and_tell(points, at):
+        held = lock(points, at)
+        if points[0].key == "by hand":
+            locked.set()
+        return held
+
+    monkeypatch.setattr(budgets, "take", take_and_wait)
+    monkeypatch.setattr(holdings, "_locked_points", lock_and_tell)
+
+    def earns():
+        return accruals.give(purchases=paid([first, second], till.merchant, noon), at=noon)
+
+    def grants_by_hand():
+        taken.wait(timeout=10)
+        worth = Worth(amount_minor=200)
+        holdings.grant(definition=of, customer=second, key="by hand", worth=worth, at=noon)
+
+    earned, granted = at_once([earns, grants_by_hand])
+    assert granted is None
+    assert [each.amount for each in earned] == [200, 200]
+    assert sum(BudgetSlot.objects.values_list("taken_minor", flat=True)) == 602
+
+
+def two_holdings(customer, merchant, at):
+    """Let a customer earn points of two kinds, whose holdings stand in the other order."""
+    rules = [made.earning(merchant, points_bps=200, at=at) for _ in range(2)]
+    for rule in reversed(rules):
+        made.held(customer, of=rule.gives)
+
+
+def two_cards(customer, merchant, at):
+    """Let a customer earn stamps of two kinds, whose open cards stand in the other order."""
+    for needed in (2, 9):
+        made.earning(merchant, Kind.STAMP, stamps_needed=needed, at=at)
+    for named in ("ONE", "TWO"):  # which fills the first card
+        accruals.give(purchases=paid([customer], merchant, at, named), at=at)
+
+
+@pytest.mark.parametrize(
+    ("two", "part"), [(two_holdings, "_points_back"), (two_cards, "_stamp_back")]
+)
+def test_what_one_purchase_earns_and_another_loses_form_no_circle(
+    at_once, noon, monkeypatch, two, part
+):
+    till, customer = made.counter(), CustomerFactory()
+    two(customer, till.merchant, noon)
+    before, now = (paid([customer], till.merchant, noon, named) for named in ("OLD", "NEW"))
+    accruals.give(purchases=before, at=noon)
+    lost, back = Event(), getattr(clawing_back, part)
+
+    def take_back_and_wait(of, due):
+        taken = back(of, due)
+        lost.set()
+        sleep(0.5)
+        return taken
+
+    monkeypatch.setattr(clawing_back, part, take_back_and_wait)
+
+    def loses():
+        clawing_back.claw_back(
+            document="OLD-0", key="", refunded_minor=10_000, purchase_minor=10_000, at=noon
+        )
+
+    def earns():
+        lost.wait(timeout=10)
+        accruals.give(purchases=now, at=noon)
+
+    assert at_once([loses, earns]) == [None, None]
+    assert Accrual.objects.filter(document="NEW-0").count() == 2
+    assert Clawback.objects.filter(short=0).count() == 2
+
+
+def test_what_a_refund_gives_and_takes_back_forms_no_circle_with_earnings(
+    at_once, noon, monkeypatch
+):
+    device, _key = enrolled_phone(at=noon)
+    till, customer = made.counter(), Phone.objects.get(device=device).customer
+    first, second = [made.earning(till.merchant, points_bps=200, at=noon) for _ in range(2)]
+    made.held(customer, of=first.gives)
+    spent = made.held(customer, of=second.gives)
+    taken = till.takes(made.plan_of(device, (spent, 4_000), at=noon).plan, at=noon)
+    document = taken.redemption.document
+    locks.commit(document=document, tender="CARD", at=noon)
+    (before,) = paid([customer], till.merchant, noon)
+    accruals.give(purchases=[replace(before, document=document)], at=noon)
+    locked, give = Event(), restoring._give_back
+
+    def give_back_and_wait(*told):
+        give(*told)
+        locked.set()
+        sleep(0.5)
+
+    monkeypatch.setattr(restoring, "_give_back", give_back_and_wait)
+
+    def refunds():
+        amount = taken.redemption.purchase_minor
+        restoring.refund(document=document, key="", amount_minor=amount, at=noon)
+
+    def earns():
+        locked.wait(timeout=10)
+        accruals.give(purchases=paid([customer], till.merchant, noon), at=noon)
+
+    assert at_once([refunds, earns]) == [None, None]
+    assert set(Holding.objects.values_list("balance_minor", flat=True)) == {10_200}
+
+
+def test_a_stamp_taken_back_meanwhile_is_not_given_again(at_once, noon, monkeypatch):
+    till, customer = made.counter(), CustomerFactory()
+    made.earning(till.merchant, Kind.STAMP, stamps_needed=9, at=noon)
+    before, now = (paid([customer], till.merchant, noon, named) for named in ("OLD", "NEW"))
+    accruals.give(purchases=before, at=noon)
+    read, accrual_of = Event(), accruals._accrual
+
+    def wait_and_give(earned, at):
+        read.set()
+        sleep(0.5)
+        return accrual_of(earned, at)
+
+    monkeypatch.setattr(accruals, "_accrual", wait_and_give)
+
+    def loses():
+        read.wait(timeout=10)
+        clawing_back.claw_back(
+            document="OLD-0", key="", refunded_minor=10_000, purchase_minor=10_000, at=noon
+        )
+
+    at_once([lambda: accruals.give(purchases=now, at=noon), loses])
+    assert StampCard.objects.get().stamps == 1

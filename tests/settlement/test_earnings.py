@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from benefits.models import Accrual, Clawback, Holding
+from benefits.models import Accrual, Clawback, Holding, StampCard
+from benefits.rules.earning import Earns
 from benefits.rules.vocabulary import Kind
 from benefits.services import earning_rules
+from benefits.services.earning_rules import EarningTerms
 from merchants.models import Merchant
 from settlement.models import Earned, Payment
 from settlement.services import batches, earnings, payments
@@ -125,6 +127,36 @@ def test_2_10_a_refund_takes_back_what_was_earned(shopper, noon):
     give_back(request, 5_000, noon)
     assert points() == 0
     assert sum(Clawback.objects.values_list("amount", flat=True)) == 100
+
+
+def test_a_purchase_refunded_before_it_earned_costs_another_no_stamp(shopper, noon):
+    terminal = made.terminal()
+    held.earning(
+        Merchant.objects.get(reference=terminal.merchant), Kind.STAMP, stamps_needed=2, at=noon
+    )
+    refunded, kept = (terminal.asks(10_000, at=noon) for _ in range(2))
+    for request in (refunded, kept):
+        shopper.pays(request, at=noon)
+    give_back(refunded, 10_000, noon)
+    assert earnings.give_due(at=noon, limit=9) == 2
+    # Together they would fill the card, whose reward would then go, and with it the stamp of both.
+    assert (StampCard.objects.get().stamps, Holding.objects.filter(kind=Kind.STAMP).count()) == (
+        1,
+        0,
+    )
+
+
+def test_of_purchases_together_a_budget_gives_those_it_has_points_for(shopper, noon):
+    terminal = made.terminal()
+    merchant = Merchant.objects.get(reference=terminal.merchant)
+    own = [(held.sponsor_of(merchant), 10_000)]
+    of = held.definition(Kind.POINTS, shares=own, budget_minor=250)
+    terms = EarningTerms(earns=Earns(points_bps=100))
+    earning_rules.add(merchant=merchant, gives=of, terms=terms, actor=SYSTEM, at=noon)
+    for _ in range(4):
+        shopper.pays(terminal.asks(10_000, at=noon), at=noon)
+    assert [earnings.give_due(at=noon, limit=9) for _ in range(2)] == [4, 0]
+    assert (Accrual.objects.count(), points()) == (2, 200)
 
 
 def give_back(request, amount, at):
