@@ -30,7 +30,7 @@ def seen(*, device: Device, at: datetime) -> None:
 
 
 def is_seen_due(*, device: Device, at: datetime) -> bool:
-    """Tell whether the last contact that was noted is long enough ago for the next."""
+    """Return whether the last contact that was noted is long enough ago for the next."""
     return device.seen_at is None or at - device.seen_at >= SEEN_EVERY
 
 

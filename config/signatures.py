@@ -49,6 +49,16 @@ class OwnerBar:
     condition: str
     refusal: type[Refused]
 
+    def refuse(self, *, device: Device) -> None:
+        """Refuse a device that may not act now.
+
+        :raises Refused: the refusal
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(_BARRED.format(barred=self.condition), [device.pk])
+            if cursor.fetchone() == (True,):
+                raise self.refusal
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
@@ -187,3 +197,5 @@ _ADMIT: Final = """
 WITH spent AS ({spend} ON CONFLICT DO NOTHING RETURNING device_id){noted}
 SELECT {barred} FROM spent JOIN config_device d ON d.id = spent.device_id
 """
+
+_BARRED: Final = "SELECT {barred} FROM config_device d WHERE d.id = %s"

@@ -144,8 +144,7 @@ def refuse_suspended(*, device: Device) -> None:
 
     :raises MerchantSuspended: it is
     """
-    if not Merchant.objects.filter(reference=device.owner, state=Merchant.State.ACTIVE).exists():
-        raise MerchantSuspended
+    SUSPENDED.refuse(device=device)
 
 
 def limits_of(*, device: Device) -> dict[str, Any]:
