@@ -261,6 +261,19 @@ class TestBenefits:
         scene.do("UPDATE settlement_checkout SET state = 'EXPIRED' WHERE reference = %s", checkout)
         assert scene.found() == ({"2.15"}, {checkout})
 
+    @pytest.mark.parametrize("state", ["ABANDONED", "EXPIRED"])
+    @pytest.mark.parametrize("line_minor", [0, 1])
+    def test_planted_line_of_a_checkout_that_ended_unpaid(self, scene, state, line_minor):
+        log = scene.logs / "tills.jsonl"
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        checkout = next(line for line in lines if line["result"] == "ABANDONED")["checkout"]
+        for line in lines:
+            if line.get("checkout") == checkout and line["result"] == "ABANDONED":
+                line |= {"result": state, "lines": line_minor}
+        log.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+        scene.do("UPDATE settlement_checkout SET state = %s WHERE reference = %s", state, checkout)
+        assert scene.found() == (({"2.15"}, {checkout}) if line_minor else (set(), set()))
+
 
 def named_holding(scene, holding):
     """Return how the checker names a holding."""

@@ -113,14 +113,17 @@ SELECT format('plan %s', p.reference),
                           AND y.state = 'APPROVING'))) o ON TRUE
  WHERE (p.state = 'LOCKED') <> (o.document IS NOT NULL)
 """
+# Of what ended unpaid no line stands; of all else the lines and what they leave are the purchase.
 _TOLD: Final = """
 SELECT v.checkout, 'was told to be ' || v.screen || ', ' || v.remainder || ' of ' || v.amount
-            || ' left, the books have ' || COALESCE(c.state || ', ' || c.remainder, 'none')
+            || ' left, lines of ' || v.lines || ', the books have '
+            || COALESCE(c.state || ', ' || c.remainder, 'none')
   FROM visited v LEFT JOIN checkout c ON c.reference = v.checkout
  WHERE c.reference IS NULL OR v.amount <> c.amount OR v.remainder <> c.remainder
     OR v.screen = 'PAID' AND c.state NOT IN ('PAID', 'REVERSED')
     OR v.screen IN ('DECLINED', 'ABANDONED', 'EXPIRED', 'REVERSED') AND c.state <> v.screen
-    OR v.screen <> 'DECLINED' AND v.screen <> 'ABANDONED' AND v.lines <> v.amount - v.remainder
+    OR v.lines <> CASE WHEN v.screen IN ('DECLINED', 'ABANDONED', 'EXPIRED') THEN 0
+                       ELSE v.amount - v.remainder END
 """
 _SPONSORS: Final = """
 SELECT format('redemption %s', r.document),
