@@ -15,7 +15,7 @@ from django.utils import timezone
 from config.wire.client import PortalRefused, PortalSession, PortalUnreachable
 from settlement.models import Payment, Transfer
 from settlement.services import ledger
-from tests.api.serving import serving
+from tests.api.serving import TRUST, serving
 from tests.factories import requests as made
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -64,7 +64,7 @@ class Crowd:
 
     def line(self):
         if not hasattr(self._own, "http"):
-            self._own.http = httpx.Client(timeout=20)
+            self._own.http = httpx.Client(timeout=20, verify=TRUST)
         return self._own.http
 
     def told(self, payer, path, **more):

@@ -14,6 +14,7 @@ import httpx
 from config.stack.program import birth
 from config.wire import b64
 from merchants.wire import Bill, BillClear
+from tests.api.serving import TRUST
 from tests.devices.tills import MERCHANT, NUMBER, RELAY, TERMINAL, TILL_KEY
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +98,7 @@ def launch(*words, folder):
 
 
 _nonce = [bytes(16)]
+_HOW = {"timeout": 10, "verify": TRUST}
 
 
 def renew_bills():
@@ -124,17 +126,17 @@ def clearing(*, slot="1", nonce=bytes(16), key=TILL_KEY):
 
 def put(relay, data, *, slot="1", media_type="application/cose"):
     headers = {"content-type": media_type} if media_type else {}
-    return httpx.put(f"{relay.url}/bills/{slot}", content=data, headers=headers, timeout=10)
+    return httpx.put(f"{relay.url}/bills/{slot}", content=data, headers=headers, **_HOW)
 
 
 def delete(relay, data, *, slot="1"):
     url = f"{relay.url}/bills/{slot}"
     headers = {"content-type": "application/cose"}
-    return httpx.request("DELETE", url, content=data, headers=headers, timeout=10)
+    return httpx.request("DELETE", url, content=data, headers=headers, **_HOW)
 
 
 def get(relay, path):
-    return httpx.get(f"{relay.url}{path}", timeout=10)
+    return httpx.get(f"{relay.url}{path}", **_HOW)
 
 
 def problem_of(answer):

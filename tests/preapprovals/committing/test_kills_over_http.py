@@ -24,7 +24,7 @@ from config.wire.client import PortalRefused, PortalSession, PortalUnreachable
 from issuers.models import Hold
 from settlement.models import Payment, Redemption
 from settlement.services import ledger
-from tests.api.serving import mortal
+from tests.api.serving import TRUST, mortal
 from tests.factories import preapprovals as made
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -65,7 +65,7 @@ def faulty_portal(django_db_setup, django_db_blocker):
 def machine_at(origin, atm):
     """Return the machine's line to the portal, which does not repeat by itself."""
     return PortalSession(
-        http=httpx.Client(timeout=WITHIN_S),
+        http=httpx.Client(timeout=WITHIN_S, verify=TRUST),
         origin=origin,
         key=atm.key,
         keyid=atm.device.reference,

@@ -14,7 +14,7 @@ from django.utils import timezone
 from config.wire.client import PortalRefused, PortalSession
 from settlement.models import Payment, Redemption
 from settlement.services import ledger
-from tests.api.serving import serving
+from tests.api.serving import TRUST, serving
 from tests.factories import preapprovals as made
 from tests.factories.merchants import StoreFactory
 
@@ -38,7 +38,7 @@ class Crowd:
 
     def line(self):
         if not hasattr(self._own, "http"):
-            self._own.http = httpx.Client(timeout=20)
+            self._own.http = httpx.Client(timeout=20, verify=TRUST)
         return self._own.http
 
     def takes(self, machine, body):
