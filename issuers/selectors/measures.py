@@ -7,12 +7,12 @@ from django.db.models import Count, Min
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
-from issuers.models import Issuer, OtaCommand, RemoteAuthorisation
+from issuers.models import Issuer, OtaCommand, RefundAdvice, RemoteAuthorisation
 from issuers.selectors import coverage
 
 
 def families(*, at: datetime) -> Iterator[Metric]:
-    """This function will read the issuers' figures: three queries, and one for each issuer."""
+    """This function will read the issuers' figures: four queries, and one for each issuer."""
     commands = GaugeMetricFamily(
         "paydesk_commands", "Over-the-air commands by state", labels=["state"]
     )
@@ -52,7 +52,7 @@ def _lists(at: datetime) -> Iterator[Metric]:
 def _remote(at: datetime) -> Iterator[Metric]:
     waiting = GaugeMetricFamily(
         "paydesk_remote_authorisations",
-        "Questions and reversals that wait for an issuer's own system",
+        "Questions, reversals and refunds that wait for an issuer's own system",
         labels=["state"],
     )
     age = GaugeMetricFamily(
@@ -67,5 +67,16 @@ def _remote(at: datetime) -> Iterator[Metric]:
         waiting.add_metric([name.value], found[name]["count"] if name in found else 0)
     due = found.get(state.REVERSAL_DUE)
     age.add_metric([], (at - due["since"]).total_seconds() if due else 0)
+    refunds = RefundAdvice.objects.filter(state=RefundAdvice.State.DUE).aggregate(
+        count=Count("pk"), since=Min("due_at")
+    )
+    waiting.add_metric(["REFUND_DUE"], refunds["count"])
+    refund_age = GaugeMetricFamily(
+        "paydesk_remote_refund_age_seconds",
+        "Time since the oldest refund that is not acknowledged was due",
+    )
+    since = refunds["since"]
+    refund_age.add_metric([], 0 if since is None else (at - since).total_seconds())
     yield waiting
     yield age
+    yield refund_age
