@@ -12,7 +12,7 @@ from issuers.selectors import coverage
 
 
 def families(*, at: datetime) -> Iterator[Metric]:
-    """This function will read the issuers' figures: four queries, and one for each issuer."""
+    """This function will read the issuers' figures: three queries, and one for each issuer."""
     commands = GaugeMetricFamily(
         "paydesk_commands", "Over-the-air commands by state", labels=["state"]
     )
@@ -55,28 +55,25 @@ def _remote(at: datetime) -> Iterator[Metric]:
         "Questions, reversals and refunds that wait for an issuer's own system",
         labels=["state"],
     )
-    age = GaugeMetricFamily(
+    reversal_age = GaugeMetricFamily(
         "paydesk_remote_reversal_age_seconds",
         "Time since the oldest reversal that is not acknowledged was due",
     )
-    state = RemoteAuthorisation.State
-    rows = RemoteAuthorisation.objects.filter(state__in=[state.ASKED, state.REVERSAL_DUE])
-    counted = rows.values("state").annotate(count=Count("pk"), since=Min("ended_at")).order_by()
-    found = {row["state"]: row for row in counted}
-    for name in (state.ASKED, state.REVERSAL_DUE):
-        waiting.add_metric([name.value], found[name]["count"] if name in found else 0)
-    due = found.get(state.REVERSAL_DUE)
-    age.add_metric([], (at - due["since"]).total_seconds() if due else 0)
-    refunds = RefundAdvice.objects.filter(state=RefundAdvice.State.DUE).aggregate(
-        count=Count("pk"), since=Min("due_at")
-    )
-    waiting.add_metric(["REFUND_DUE"], refunds["count"])
     refund_age = GaugeMetricFamily(
         "paydesk_remote_refund_age_seconds",
         "Time since the oldest refund that is not acknowledged was due",
     )
-    since = refunds["since"]
-    refund_age.add_metric([], 0 if since is None else (at - since).total_seconds())
+    state, due = RemoteAuthorisation.State, RefundAdvice.State.DUE
+    rows = RemoteAuthorisation.objects.filter(state__in=[state.ASKED, state.REVERSAL_DUE])
+    counted = rows.values("state").annotate(count=Count("pk"), since=Min("ended_at")).order_by()
+    refunds = RefundAdvice.objects.filter(state=due).values("state")
+    refunds = refunds.annotate(count=Count("pk"), since=Min("due_at")).order_by()
+    found = {row["state"]: row for row in counted.union(refunds, all=True)}
+    labels = {state.ASKED: "ASKED", state.REVERSAL_DUE: "REVERSAL_DUE", due: "REFUND_DUE"}
+    for kind, label in labels.items():
+        waiting.add_metric([label], found[kind]["count"] if kind in found else 0)
+    for kind, age in ((state.REVERSAL_DUE, reversal_age), (due, refund_age)):
+        age.add_metric([], (at - found[kind]["since"]).total_seconds() if kind in found else 0)
     yield waiting
-    yield age
+    yield reversal_age
     yield refund_age
