@@ -12,6 +12,7 @@ from issuers.models import Account, Authoriser, RefundAdvice, RemoteAuthorisatio
 from issuers.selectors import authorisers as seen
 from issuers.selectors import measures
 from issuers.services import authorisers, cards, closings, outbox, remote
+from merchants.services import relays
 from settlement.models import Payment
 from settlement.portal import traces
 from settlement.selectors import trace
@@ -21,7 +22,7 @@ from tests.factories import benefits as held
 from tests.factories import checkouts as counters
 from tests.factories import remote as at_issuers
 from tests.factories import requests as made
-from tests.factories.merchants import SYSTEM
+from tests.factories.merchants import SYSTEM, enrolled
 from tests.settlement.test_debts import pay_in
 from wallets.models import Phone
 
@@ -98,6 +99,19 @@ class TestARefund:
         assert told(authority, paid) == parts
         assert RemoteAuthorisation.objects.get().refunded_minor == 10_000
         assert ledger.check() == []
+
+    def test_of_a_payment_by_relay_is_told(self, terminal, payer, authority, noon):
+        relay, _key = enrolled(kind="RELAY", store=terminal.place.store)
+        relays.pair(relay=relay, terminal=terminal.device, actor=SYSTEM, at=noon)
+        expires = noon + timedelta(minutes=4)
+        request, bill = terminal.asks_by_relay(700, relay=relay, expires=expires, at=noon)
+        payer.pays(request, at=noon, bill=bill)
+
+        refund = give_back(request, 700, noon)
+        at_issuers.sent(at=noon, all_of_it=True)
+
+        assert Payment.objects.get().channel == "RELAY"
+        assert told(authority, request) == {refund.reference: 700}
 
     def test_wakes_who_tells_it(self, paid, noon):
         sent = remote.refunding(document=paid.reference, refund="RFD-1", amount_minor=1, at=noon)
