@@ -1,4 +1,4 @@
-"""What the issuer's own system remembers: one word a document, and what was reversed. In memory."""
+"""What the issuer's own system remembers: one word a document, what was reversed and refunded."""
 
 import random
 import threading
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from issuers.wire.authorising import Decision, Question
+from issuers.wire.authorising import Decision, Question, Refund
 
 
 class Failure(StrEnum):
@@ -30,7 +30,8 @@ class Settings(NamedTuple):
     late_ms: int = 8000
     failure: Failure = Failure.NONE
     reason: str = "insufficient_funds"  # of a decline
-    deaf: bool = False  # to reversals: they are answered 503
+    deaf: bool = False  # to reversals and refunds: they are answered 503
+    refund_failure: Failure = Failure.NONE  # of answers to refunds; DECLINE: to hear of it
 
     def changed(self, told: dict[str, Any]) -> "Settings":
         """Return these with what ``told`` names changed.
@@ -42,7 +43,9 @@ class Settings(NamedTuple):
         after = self._replace(**told)
         if not all(isinstance(ms, int) and 0 <= ms < 600_000 for ms in after[:2]):
             raise ValueError("no time")
-        return after._replace(failure=Failure(after.failure))
+        return after._replace(
+            failure=Failure(after.failure), refund_failure=Failure(after.refund_failure)
+        )
 
 
 REVERSED: Final = Decision(approved=False, reason="issuer_refused")
@@ -61,13 +64,15 @@ class Book:
     seed: int = 0
     decided: dict[str, tuple[Question, Decision]] = field(default_factory=dict)
     reversed: set[str] = field(default_factory=set)
+    refunded: dict[str, Refund] = field(default_factory=dict)
     asked: int = 0
+    told: int = 0  # of refunds, each as often as it came
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def authorise(self, question: Question) -> tuple[Failure, Decision]:
         """Decide once, and return how to fail with it; asked again, say the same."""
         settings = self.settings
-        failure = self._failure(settings, question.document)
+        failure = self._failure(settings.failure, question.document)
         with self._lock:
             self.asked += 1
         late = failure is Failure.LATE
@@ -90,11 +95,41 @@ class Book:
             self.reversed.add(document)
         return True
 
+    def refund(self, refund: Refund) -> Failure:
+        """Give back once what a refund says, and return how to fail with it; again, say the same.
+
+        :raises ValueError: it is another under the same name, or of what does not stand
+        """
+        with self._lock:
+            self.told += 1
+            failure = self._failure(self.settings.refund_failure, f"{refund.refund} {self.told}")
+            if failure is Failure.DECLINE:
+                raise ValueError("no refund is taken now")
+            if refund.refund not in self.refunded:
+                self._check_covered(refund)
+            if self.refunded.setdefault(refund.refund, refund) != refund:
+                raise ValueError("another refund under this name")
+        if failure is Failure.LATE:
+            self.pause(self.settings.late_ms / 1000)
+        return failure
+
+    def _check_covered(self, refund: Refund) -> None:
+        question, word = self.decided.get(refund.document, (None, REVERSED))
+        if question is None or not word.approved or refund.document in self.reversed:
+            raise ValueError("nothing stands under this document")
+        if refund.currency != question.currency or refund.amount > self._left(question):
+            raise ValueError("more than stands under this document")
+
+    def _left(self, question: Question) -> int:
+        told = self.refunded.values()
+        back = sum(refund.amount for refund in told if refund.document == question.document)
+        return question.amount - back
+
     def standing(self) -> dict[str, Any]:
-        """Return what stands: documents approved and not reversed, with their amounts."""
+        """Return what stands: documents approved and not reversed, with what is left of each."""
         with self._lock:
             stands = {
-                document: question.amount
+                document: self._left(question)
                 for document, (question, word) in self.decided.items()
                 if word.approved and document not in self.reversed
             }
@@ -103,10 +138,12 @@ class Book:
                 "stands": stands,
                 "approved": approved,
                 "reversed": sorted(self.reversed),
+                "refunded": {name: refund._asdict() for name, refund in self.refunded.items()},
                 "asked": self.asked,
+                "told": self.told,
             }
 
-    def _failure(self, settings: Settings, document: str) -> Failure:
-        if settings.failure is not Failure.MIXED:
-            return settings.failure
-        return random.Random(f"{self.seed} {document}").choice(_MIXED)  # noqa: S311
+    def _failure(self, failure: Failure, name: str) -> Failure:
+        if failure is not Failure.MIXED:
+            return failure
+        return random.Random(f"{self.seed} {name}").choice(_MIXED)  # noqa: S311

@@ -1,7 +1,7 @@
 """The issuer's own system over HTTP, on loopback alone: ``issuers.wire.authorising``.
 
-Beside the two calls it takes ``GET /state``, what stands in its book, and ``PUT /settings``, how it
-is to behave from now on.
+Beside the three calls it takes ``GET /state``, what stands in its book, and ``PUT /settings``, how
+it is to behave from now on.
 """
 
 import hmac
@@ -55,7 +55,11 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
-        calls = {authorising.AUTHORIZATIONS: self._authorise, authorising.REVERSALS: self._undo}
+        calls = {
+            authorising.AUTHORIZATIONS: self._authorise,
+            authorising.REVERSALS: self._undo,
+            authorising.REFUNDS: self._give_back,
+        }
         self._serve(calls.get(self.path))
 
     def do_PUT(self) -> None:
@@ -83,16 +87,20 @@ class _Handler(BaseHTTPRequestHandler):
     def _authorise(self, body: bytes) -> None:
         question = authorising.question_of(body)
         failure, word = self.server.book.authorise(question)
+        decision = "APPROVED" if word.approved else "DECLINED"
+        told = {"document": question.document, "decision": decision}
+        told |= {} if word.approved else {"reason": word.reason}
+        self._tell_or_fail(failure, told, garbage={"decision": "MAYBE"})
+
+    def _tell_or_fail(
+        self, failure: Failure, told: dict[str, Any], *, garbage: dict[str, Any]
+    ) -> None:
         if failure in _BROKEN:
             self._break_off(hang=failure is Failure.HANG)
         elif failure is Failure.ERROR:
             self._tell({"error": "broken"}, HTTPStatus.INTERNAL_SERVER_ERROR)
-        elif failure is Failure.GARBAGE:
-            self._tell({"decision": "MAYBE"})
         else:
-            decision = "APPROVED" if word.approved else "DECLINED"
-            told = {"document": question.document, "decision": decision}
-            self._tell(told if word.approved else told | {"reason": word.reason})
+            self._tell(garbage if failure is Failure.GARBAGE else told)
 
     def _break_off(self, *, hang: bool) -> None:
         if hang:
@@ -116,6 +124,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._tell({"document": document, "state": "REVERSED"})
         else:
             self._tell({"error": "deaf"}, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def _give_back(self, body: bytes) -> None:
+        refund = authorising.refund_in(body)
+        if self.server.book.settings.deaf:
+            self._tell({"error": "deaf"}, HTTPStatus.SERVICE_UNAVAILABLE)
+            return
+        failure = self.server.book.refund(refund)
+        told = {"refund": refund.refund, "state": "REFUNDED"}
+        self._tell_or_fail(failure, told, garbage=told | {"refund": refund.document})
 
     def _set(self, body: bytes) -> None:
         self.server.book.settings = self.server.book.settings.changed(json.loads(body))

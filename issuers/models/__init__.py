@@ -13,7 +13,7 @@ from issuers.models.commands import OtaCommand
 from issuers.models.debts import Debt
 from issuers.models.issuers import Issuer, OfflineProfileVersion, Programme
 from issuers.models.preapproval_policies import PreapprovalPolicy
-from issuers.models.remote import Authoriser, RemoteAuthorisation
+from issuers.models.remote import Authoriser, RefundAdvice, RemoteAuthorisation
 from issuers.models.unblock_requests import UnblockRequest
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "OtaCommand",
     "PreapprovalPolicy",
     "Programme",
+    "RefundAdvice",
     "RemoteAuthorisation",
     "UnblockRequest",
 ]

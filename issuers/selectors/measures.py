@@ -7,7 +7,7 @@ from django.db.models import Count, Min
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
-from issuers.models import Issuer, OtaCommand, RemoteAuthorisation
+from issuers.models import Issuer, OtaCommand, RefundAdvice, RemoteAuthorisation
 from issuers.selectors import coverage
 
 
@@ -52,20 +52,28 @@ def _lists(at: datetime) -> Iterator[Metric]:
 def _remote(at: datetime) -> Iterator[Metric]:
     waiting = GaugeMetricFamily(
         "paydesk_remote_authorisations",
-        "Questions and reversals that wait for an issuer's own system",
+        "Questions, reversals and refunds that wait for an issuer's own system",
         labels=["state"],
     )
-    age = GaugeMetricFamily(
+    reversal_age = GaugeMetricFamily(
         "paydesk_remote_reversal_age_seconds",
         "Time since the oldest reversal that is not acknowledged was due",
     )
-    state = RemoteAuthorisation.State
+    refund_age = GaugeMetricFamily(
+        "paydesk_remote_refund_age_seconds",
+        "Time since the oldest refund that is not acknowledged was due",
+    )
+    state, due = RemoteAuthorisation.State, RefundAdvice.State.DUE
     rows = RemoteAuthorisation.objects.filter(state__in=[state.ASKED, state.REVERSAL_DUE])
     counted = rows.values("state").annotate(count=Count("pk"), since=Min("ended_at")).order_by()
-    found = {row["state"]: row for row in counted}
-    for name in (state.ASKED, state.REVERSAL_DUE):
-        waiting.add_metric([name.value], found[name]["count"] if name in found else 0)
-    due = found.get(state.REVERSAL_DUE)
-    age.add_metric([], (at - due["since"]).total_seconds() if due else 0)
+    refunds = RefundAdvice.objects.filter(state=due).values("state")
+    refunds = refunds.annotate(count=Count("pk"), since=Min("due_at")).order_by()
+    found = {row["state"]: row for row in counted.union(refunds, all=True)}
+    labels = {state.ASKED: "ASKED", state.REVERSAL_DUE: "REVERSAL_DUE", due: "REFUND_DUE"}
+    for kind, label in labels.items():
+        waiting.add_metric([label], found[kind]["count"] if kind in found else 0)
+    for kind, age in ((state.REVERSAL_DUE, reversal_age), (due, refund_age)):
+        age.add_metric([], (at - found[kind]["since"]).total_seconds() if kind in found else 0)
     yield waiting
-    yield age
+    yield reversal_age
+    yield refund_age

@@ -1,74 +1,113 @@
-"""Questions and reversals taken on to be sent: leases, so that no lock is held while one waits.
+"""What issuers are sent, taken on: leases, so that no lock is held while one waits.
 
-An issuer has so many places for questions and a few for reversals: one whose system hangs takes
-nobody else's. Who asks shows that it lives by renewing its leases; without a sign another process
-asks the same question again, which an issuer answers as before.
+An issuer has so many places for questions and a few each for reversals and refunds: one whose
+system hangs takes nobody else's. Who asks shows that it lives by renewing its leases; without a
+sign another process asks the same question again, which an issuer answers as before.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final
 
+from cryptography.exceptions import InvalidTag
 from django.conf import settings
 from django.db import connection
 
 from config.models import Alert
 from config.wire import b64
-from issuers.models import RemoteAuthorisation
+from issuers.models import RefundAdvice, RemoteAuthorisation
 from issuers.services import authorisers
-from issuers.wire.authorising import Question
+from issuers.wire.authorising import Question, Refund
 
 PLACES: Final = 48  # questions of one issuer at a time
 PLACES_REVERSING: Final = 8
+PLACES_REFUNDING: Final = 8
 ASK_AGAIN: Final = timedelta(seconds=0.5)
-_REVERSE_AGAIN_MAX_S: Final = 60.0
-TRIES_ALERTED: Final = 8  # of a reversal: after about two minutes
-_UNACKNOWLEDGED: Final = "reversals_unacknowledged"
-REVERSAL_LEASE: Final = timedelta(seconds=15)
+_ADVISE_AGAIN_MAX_S: Final = 60.0
+TRIES_ALERTED: Final = 8  # of a reversal or a refund: after about two minutes
+ADVICE_LEASE: Final = timedelta(seconds=15)
 _State = RemoteAuthorisation.State
+
+logger = logging.getLogger(__name__)
+
+
+class Kind(StrEnum):
+    """What an issuer is sent. All but a question is advice: repeated until acknowledged."""
+
+    QUESTION = "QUESTION"
+    REVERSAL = "REVERSAL"
+    REFUND = "REFUND"
+
+
+_STATES: Final = {
+    Kind.QUESTION: _State.ASKED.value,
+    Kind.REVERSAL: _State.REVERSAL_DUE.value,
+    Kind.REFUND: RefundAdvice.State.DUE.value,
+}
+# By the kind of advice: the alert where an issuer stays silent, and its words for what.
+_ALERTS: Final = {
+    Kind.REVERSAL: ("reversals_unacknowledged", "reversals"),
+    Kind.REFUND: ("refunds_unacknowledged", "refunds"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A question or a reversal taken on, with all that sending it takes; ``number``: of the try."""
+    """A message taken on, with all that sending it takes; ``number``: of the try.
+
+    ``message``: of a reversal the question that is taken back.
+    """
 
     row: int
-    state: str  # ASKED or REVERSAL_DUE
+    kind: Kind
     number: int
     issuer: int
     tenant: str  # the issuer's reference
     url: str
     token: str
-    deadline_at: datetime
-    question: Question
+    deadline_at: datetime | None  # of a question: its end
+    message: Question | Refund
 
     @property
     def is_question(self) -> bool:
-        return self.state == _State.ASKED
+        return self.kind is Kind.QUESTION
+
+    @property
+    def document(self) -> str:
+        return self.message.document
 
 
-def has_any() -> bool:
-    """Say whether anything is being asked or is still to be reversed, due or not: one light look
-    that spares a process with nothing to send all the others."""
+def waiting() -> frozenset[Kind]:
+    """Return of which kinds anything is still to be sent, due or not: one light look that spares
+    a process with nothing to send all the others."""
     with connection.cursor() as cursor:
-        cursor.execute(_ANY)
-        found = cursor.fetchone()
-    return found is not None
+        cursor.execute(_WAITING)
+        return frozenset(Kind(kind) for (kind,) in cursor.fetchall())
 
 
 def claim_questions(*, busy: Mapping[int, int], limit: int, at: datetime) -> list[Parcel]:
     """Take on up to ``limit`` questions that are due; ``busy``: how many are in hand by issuer."""
     until = at + timedelta(seconds=settings.AUTHORISER_LEASE_S)
-    told = {"state": _State.ASKED, "places": PLACES, "limit": limit, "at": at, "until": until}
-    return _claim(told, busy)
+    told = {"places": PLACES, "limit": limit, "at": at, "until": until}
+    return _claim(Kind.QUESTION, told, busy)
 
 
 def claim_reversals(*, busy: Mapping[int, int], limit: int, at: datetime) -> list[Parcel]:
     """Take on up to ``limit`` reversals that are due, as :func:`claim_questions`."""
-    until = at + REVERSAL_LEASE
-    told = {"state": _State.REVERSAL_DUE, "places": PLACES_REVERSING, "limit": limit}
-    return _claim(told | {"at": at, "until": until}, busy)
+    told = {"places": PLACES_REVERSING, "limit": limit, "at": at, "until": at + ADVICE_LEASE}
+    return _claim(Kind.REVERSAL, told, busy)
+
+
+def claim_refunds(*, busy: Mapping[int, int], limit: int, at: datetime) -> list[Parcel]:
+    """Take on up to ``limit`` refunds that are due, as :func:`claim_questions`.
+
+    Each follows its approval, for none is written before: in what order they go does not matter.
+    """
+    told = {"places": PLACES_REFUNDING, "limit": limit, "at": at, "until": at + ADVICE_LEASE}
+    return _claim(Kind.REFUND, told, busy)
 
 
 def renew(*, parcels: Sequence[Parcel], at: datetime) -> None:
@@ -85,55 +124,86 @@ def postpone(*, parcel: Parcel, at: datetime) -> None:
     """Send it again later: nobody answered. Who took the row on since decides itself."""
     wait = ASK_AGAIN
     if not parcel.is_question:
-        wait = timedelta(seconds=min(_REVERSE_AGAIN_MAX_S, 2.0 ** min(parcel.number, 10) / 2))
-    mine = RemoteAuthorisation.objects.filter(
-        pk=parcel.row, state=parcel.state, attempts=parcel.number
-    )
-    mine.update(next_at=at + wait)
-    if not parcel.is_question and parcel.number == TRIES_ALERTED:
+        wait = timedelta(seconds=min(_ADVISE_AGAIN_MAX_S, 2.0 ** min(parcel.number, 10) / 2))
+    rows = RefundAdvice.objects if parcel.kind is Kind.REFUND else RemoteAuthorisation.objects
+    mine = rows.filter(pk=parcel.row, state=_STATES[parcel.kind], attempts=parcel.number)
+    is_mine = mine.update(next_at=at + wait) == 1
+    if is_mine and not parcel.is_question and parcel.number == TRIES_ALERTED:
         _alert(parcel, at)
 
 
 def _alert(parcel: Parcel, at: datetime) -> None:
+    kind, what = _ALERTS[parcel.kind]
     Alert.objects.get_or_create(
-        kind=_UNACKNOWLEDGED,
+        kind=kind,
         subject=parcel.tenant,
         cleared_at=None,
         defaults={
             "tenant": parcel.tenant,
-            "detail": f"{parcel.url} has not acknowledged reversals for minutes.",
+            "detail": f"{parcel.url} has not acknowledged {what} for minutes.",
             "raised_at": at,
         },
     )
 
 
 def acknowledge(*, parcel: Parcel, at: datetime) -> None:
-    """Note that the issuer has reversed it, whoever had it in hand by now; it hears us again."""
-    due = RemoteAuthorisation.objects.filter(pk=parcel.row, state=_State.REVERSAL_DUE)
-    due.update(state=_State.REVERSED, reversed_at=at)
-    told = Alert.objects.filter(kind=_UNACKNOWLEDGED, subject=parcel.tenant, cleared_at=None)
+    """Note that the issuer took a reversal or a refund, whoever had it in hand by now.
+
+    It hears us again, so its alert ends.
+    """
+    if parcel.kind is Kind.REFUND:
+        refund = RefundAdvice.objects.filter(pk=parcel.row, state=RefundAdvice.State.DUE)
+        refund.update(state=RefundAdvice.State.TOLD, told_at=at)
+    else:
+        due = RemoteAuthorisation.objects.filter(pk=parcel.row, state=_State.REVERSAL_DUE)
+        due.update(state=_State.REVERSED, reversed_at=at)
+    kind, _what = _ALERTS[parcel.kind]
+    told = Alert.objects.filter(kind=kind, subject=parcel.tenant, cleared_at=None)
     told.update(cleared_at=at)
 
 
-def _claim(told: Mapping[str, Any], busy: Mapping[int, int]) -> list[Parcel]:
+def _claim(kind: Kind, told: Mapping[str, Any], busy: Mapping[int, int]) -> list[Parcel]:
     parameters = {**told, "busy": list(busy), "taken": list(busy.values())}
+    sql = _CLAIM_REFUNDS if kind is Kind.REFUND else _CLAIM
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, parameters)
+        cursor.execute(sql, parameters | {"state": _STATES[kind]})
         found = cursor.fetchall()
-    tokens = {row[2]: bytes(row[5]) for row in found}
-    opened = {row[2]: authorisers.opened(token=tokens[row[2]], issuer=row[3]) for row in found}
-    return [_parcel(told["state"], row, opened[row[2]]) for row in found]
+    sealed = {row[3]: bytes(row[5]) for row in found}
+    opened = {issuer: _opened(token, issuer) for issuer, token in sealed.items()}
+    tokens = [(row, opened[row[3]]) for row in found]
+    return [_parcel(kind, row, token) for row, token in tokens if token is not None]
 
 
-def _parcel(state: str, row: tuple[Any, ...], token: str) -> Parcel:
-    key, number, issuer, tenant, url, _sealed, deadline_at, *asked = row
-    document, card, merchant, amount_minor, currency = asked
+def _opened(token: bytes, issuer: str) -> str | None:
+    """Return the token in clear; None where it was sealed with a key that is gone.
+
+    What is due to that issuer comes again when its lease is over, and holds up no other's.
+    """
+    try:
+        return authorisers.opened(token=token, issuer=issuer)
+    except (InvalidTag, KeyError):
+        logger.exception("the token for %s cannot be opened", issuer)
+        return None
+
+
+def _parcel(kind: Kind, row: tuple[Any, ...], token: str) -> Parcel:
+    key, number, issuer, tenant, url, _sealed, *said = row
+    if kind is Kind.REFUND:
+        refund = Refund(*said)
+        return Parcel(key, kind, number, issuer, tenant, url, token, None, refund)
+    deadline_at, document, card, merchant, amount_minor, currency = said
     question = Question(document, b64.encode(bytes(card)), merchant, amount_minor, currency)
-    return Parcel(key, state, number, issuer, tenant, url, token, deadline_at, question)
+    ends_at = deadline_at if kind is Kind.QUESTION else None
+    return Parcel(key, kind, number, issuer, tenant, url, token, ends_at, question)
 
 
-_ANY: Final = """
-SELECT 1 FROM issuers_remoteauthorisation WHERE state IN ('ASKED', 'REVERSAL_DUE') LIMIT 1
+_WAITING: Final = """
+SELECT 'QUESTION' WHERE EXISTS (SELECT FROM issuers_remoteauthorisation WHERE state = 'ASKED')
+ UNION ALL
+SELECT 'REVERSAL'
+ WHERE EXISTS (SELECT FROM issuers_remoteauthorisation WHERE state = 'REVERSAL_DUE')
+ UNION ALL
+SELECT 'REFUND' WHERE EXISTS (SELECT FROM issuers_refundadvice WHERE state = 'DUE')
 """
 _CLAIM: Final = """
 WITH due AS (
@@ -152,6 +222,23 @@ UPDATE issuers_remoteauthorisation r SET attempts = r.attempts + 1, next_at = %(
  WHERE r.id = due.id AND a.id = r.authoriser_id AND i.id = a.issuer_id AND c.id = r.card_id
 RETURNING r.id, r.attempts, a.issuer_id, i.reference, a.url, a.token, r.deadline_at,
           r.document, c.token, r.merchant, r.amount_minor, r.currency
+"""
+_CLAIM_REFUNDS: Final = """
+WITH due AS (
+    SELECT d.id FROM issuers_authoriser a
+      LEFT JOIN unnest(%(busy)s::bigint[], %(taken)s::int[]) AS b (id, taken) ON b.id = a.issuer_id
+     CROSS JOIN LATERAL (
+        SELECT id, next_at FROM issuers_refundadvice
+         WHERE authoriser_id = a.id AND state = 'DUE' AND next_at <= %(at)s
+         ORDER BY next_at LIMIT greatest(%(places)s - COALESCE(b.taken, 0), 0)
+           FOR NO KEY UPDATE SKIP LOCKED
+    ) d ORDER BY d.next_at LIMIT %(limit)s
+)
+UPDATE issuers_refundadvice r SET attempts = r.attempts + 1, next_at = %(until)s
+  FROM due, issuers_authoriser a, issuers_issuer i
+ WHERE r.id = due.id AND a.id = r.authoriser_id AND i.id = a.issuer_id
+RETURNING r.id, r.attempts, a.issuer_id, i.reference, a.url, a.token,
+          r.reference, r.document, r.amount_minor, r.currency
 """
 _RENEW: Final = """
 UPDATE issuers_remoteauthorisation r SET next_at = %s

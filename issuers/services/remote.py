@@ -1,4 +1,4 @@
-"""Payments that an issuer's own system decides on: set aside, asked, captured, released, reversed.
+"""Payments that an issuer's own system decides on: asked, captured or released, and given back.
 
 The statements go in the caller's round trip, under the lock of the payment that the row is about:
 whoever moves the row holds that lock, and the payment is APPROVING as long as the row is ASKED.
@@ -174,6 +174,29 @@ WITH due AS (
     UPDATE issuers_remoteauthorisation
        SET state = 'REVERSAL_DUE', attempts = 0, ended_at = %s, next_at = %s
      WHERE document = %s AND state = 'APPROVED' RETURNING 1
+)
+SELECT pg_notify(%s, '') FROM due
+"""
+
+
+def refunding(*, document: str, refund: str, amount_minor: int, at: datetime) -> Statement:
+    """Return the statement that has the issuer's own system told what goes back to the card.
+
+    ``document``: the payment's reference, ``refund``: the refund's; ``amount_minor``: above 0, in
+    minor units. It does nothing where the payment was decided on here. The database refuses more
+    than was approved.
+    """
+    return Statement(_REFUND, [amount_minor, document, refund, amount_minor, at, at, CHANNEL])
+
+
+_REFUND: Final = """
+WITH approved AS (
+    UPDATE issuers_remoteauthorisation SET refunded_minor = refunded_minor + %s
+     WHERE document = %s AND state = 'APPROVED' RETURNING document, authoriser_id, currency
+), due AS (
+    INSERT INTO issuers_refundadvice (reference, document, authoriser_id, amount_minor, currency,
+                                      due_at, next_at, state, attempts)
+    SELECT %s, document, authoriser_id, %s, currency, %s, %s, 'DUE', 0 FROM approved RETURNING 1
 )
 SELECT pg_notify(%s, '') FROM due
 """

@@ -94,6 +94,20 @@ def _issuer_reversed(_facts: _Facts, _currency: str) -> Told:
     return Told("neutral", _("The issuer's system acknowledged that"), _("issuer"))
 
 
+def _issuer_refund_due(facts: _Facts, currency: str) -> Told:
+    what = _("The issuer's own system is to be told of a refund of %s") % _amount(facts, currency)
+    if facts["told"] or not facts["attempts"]:
+        return Told("info", what, _("issuer"), facts["refund"])
+    detail = _("%(refund)s, not acknowledged; sendings: %(attempts)s") % facts
+    return Told("warn", what, _("issuer"), detail)
+
+
+def _issuer_refund_told(facts: _Facts, currency: str) -> Told:
+    what = _("Refund of %s told to the issuer") % _amount(facts, currency)
+    detail = _("%(refund)s, acknowledged; sendings: %(attempts)s") % facts
+    return Told("ok", what, _("issuer"), detail)
+
+
 def _held(facts: _Facts, currency: str) -> Told:
     return Told("info", _("%s set aside on the account") % _amount(facts, currency), _("account"))
 
@@ -195,6 +209,8 @@ _TELLERS: Final[dict[str, Callable[[_Facts, str], Told]]] = {
     Step.ISSUER_ASKED: _issuer_asked,
     Step.ISSUER_ENDED: _issuer_ended,
     Step.ISSUER_REVERSED: _issuer_reversed,
+    Step.ISSUER_REFUND_DUE: _issuer_refund_due,
+    Step.ISSUER_REFUND_TOLD: _issuer_refund_told,
     Step.HELD: _held,
     Step.HOLD_ENDED: _hold_ended,
     Step.UPLOAD_REFUSED: _upload_refused,

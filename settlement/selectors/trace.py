@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from config.models import Alert, Audit, Event
 from config.wire import b64
-from issuers.models import Authorisation, Hold, RemoteAuthorisation
+from issuers.models import Authorisation, Hold, RefundAdvice, RemoteAuthorisation
 from merchants.models import DatagramRecord, WebhookAttempt, WebhookDelivery
 from merchants.selectors import notifications
 from settlement.models import AtcSeen, Batch, Payment, PayoutLine
@@ -36,6 +36,8 @@ class Step(StrEnum):
     ISSUER_ASKED = "ISSUER_ASKED"
     ISSUER_ENDED = "ISSUER_ENDED"
     ISSUER_REVERSED = "ISSUER_REVERSED"
+    ISSUER_REFUND_DUE = "ISSUER_REFUND_DUE"
+    ISSUER_REFUND_TOLD = "ISSUER_REFUND_TOLD"
     HELD = "HELD"
     HOLD_ENDED = "HOLD_ENDED"
     UPLOAD_REFUSED = "UPLOAD_REFUSED"
@@ -119,6 +121,22 @@ def _remote(payment: Payment) -> Iterator[Traced]:
         if asked.reversed_at is not None:
             yield Traced(at=asked.reversed_at, step=Step.ISSUER_REVERSED)
         yield from _holds(payment)
+        if asked.refunded_minor:
+            yield from _told_of_refunds(payment)
+
+
+def _told_of_refunds(payment: Payment) -> Iterator[Traced]:
+    """Yield what the issuer's own system is told of refunds, and when it had taken note."""
+    for advice in RefundAdvice.objects.filter(authorisation__document=payment.reference):
+        facts = {
+            "refund": advice.reference,
+            "amount_minor": advice.amount_minor,
+            "attempts": advice.attempts,
+            "told": advice.told_at is not None,
+        }
+        yield Traced(at=advice.due_at, step=Step.ISSUER_REFUND_DUE, facts=facts)
+        if advice.told_at is not None:
+            yield Traced(at=advice.told_at, step=Step.ISSUER_REFUND_TOLD, facts=facts)
 
 
 def _documents(payment: Payment) -> list[str]:

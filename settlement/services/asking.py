@@ -22,7 +22,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from config import turns
 from issuers.services import lines, outbox, remote
 from issuers.services.lines import Came, Outcome
-from issuers.services.outbox import Parcel
+from issuers.services.outbox import Kind, Parcel
 from settlement.services import payments
 
 PART: Final = "authorisations"
@@ -50,9 +50,9 @@ class Senders:
         """How many more may begin."""
         return PLACES - len(self.in_hand)
 
-    def busy(self, *, questions: bool) -> Counter[int]:
-        """Return how many are in hand by issuer, of questions or of reversals."""
-        return Counter(p.issuer for p in self.in_hand if p.is_question is questions)
+    def busy(self, *, kind: Kind) -> Counter[int]:
+        """Return how many of ``kind`` are in hand by issuer."""
+        return Counter(p.issuer for p in self.in_hand if p.kind is kind)
 
     def begin(self, parcel: Parcel) -> None:
         """Start a sending."""
@@ -81,7 +81,7 @@ class Senders:
         try:
             done = await lines.send(parcel=parcel, client=self._client, clock=self._clock)
         except Exception:  # a fault of ours: the lease runs out, and the deadline ends it
-            logger.exception("a sending broke: %s", parcel.question.document)
+            logger.exception("a sending broke: %s", parcel.document)
         finally:
             self._done.put(done)
 
@@ -117,10 +117,12 @@ def turn(
     while unsettled:
         _try_to_settle(unsettled[-1], clock())
         unsettled.pop()
-    if outbox.has_any():
+    waiting = outbox.waiting()
+    if Kind.QUESTION in waiting:
         payments.end_overdue(at=clock(), limit=ENDED_AT_ONCE)
         outbox.renew(parcels=[p for p in under_way.in_hand if p.is_question], at=clock())
-        _take_on(under_way, clock())
+    if waiting:
+        _take_on(under_way, waiting, clock())
     return under_way.finished(wait_s=wait_s)
 
 
@@ -131,26 +133,34 @@ def _try_to_settle(outcome: Outcome, at: datetime) -> None:
     except (OperationalError, InterfaceError):
         raise
     except Exception:  # a fault of ours: it must not stop the words that came after it
-        logger.exception("not settled: %s", outcome.parcel.question.document)
+        logger.exception("not settled: %s", outcome.parcel.document)
 
 
 def settle(outcome: Outcome, *, at: datetime) -> None:
     """Write what came of a sending."""
     parcel = outcome.parcel
     if outcome.came is Came.WORD:
-        payments.settle(document=parcel.question.document, word=outcome.word, at=at)
-    elif outcome.came is Came.REVERSED:
+        payments.settle(document=parcel.document, word=outcome.word, at=at)
+    elif outcome.came is Came.ACKNOWLEDGED:
         outbox.acknowledge(parcel=parcel, at=at)
     else:
         outbox.postpone(parcel=parcel, at=at)
 
 
-def _take_on(under_way: Senders, at: datetime) -> None:
-    for claim, questions in ((outbox.claim_questions, True), (outbox.claim_reversals, False)):
+def _take_on(under_way: Senders, waiting: frozenset[Kind], at: datetime) -> None:
+    """Take on what is due: first what a customer waits for, last what nobody does."""
+    for kind, claim in _CLAIMS.items():
         free = under_way.free
-        if free > 0:
-            for parcel in claim(busy=under_way.busy(questions=questions), limit=free, at=at):
+        if kind in waiting and free > 0:
+            for parcel in claim(busy=under_way.busy(kind=kind), limit=free, at=at):
                 under_way.begin(parcel)
+
+
+_CLAIMS: Final = {
+    Kind.QUESTION: outbox.claim_questions,
+    Kind.REVERSAL: outbox.claim_reversals,
+    Kind.REFUND: outbox.claim_refunds,
+}
 
 
 @contextmanager

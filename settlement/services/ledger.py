@@ -198,8 +198,8 @@ def check() -> list[str]:
     as the issuer keeps it equals its ledger account, and so do its debts; none has less than
     nothing available, and what is held is set aside for documents, of a pre-approval as it stands;
     what is due to holders of closed
-    ones is in an issuer's queue; a payment is where its issuer's own system has it; a gift card
-    that was ever used has on it what the ledger says.
+    ones is in an issuer's queue; a payment is where its issuer's own system has it, which is told
+    of what went back to the card; a gift card that was ever used has on it what the ledger says.
     """
     with connection.cursor() as cursor:
         cursor.execute(_CHECK)
@@ -273,6 +273,19 @@ SELECT format('payment %s: %s, at its issuer %s', r.document, p.state, r.state)
   FROM issuers_remoteauthorisation r LEFT JOIN settlement_payment p ON p.reference = r.document
  WHERE (p.state = 'APPROVING') IS DISTINCT FROM (r.state = 'ASKED')
     OR (p.state = 'APPROVED') IS DISTINCT FROM (r.state = 'APPROVED')
+UNION ALL
+SELECT format('payment %s: %s back to its card, its issuer told of %s', a.document,
+              COALESCE(sum(b.amount_minor), 0), a.minor)
+  FROM (SELECT document, min(due_at) AS since, sum(amount_minor) AS minor
+          FROM issuers_refundadvice GROUP BY document) a
+  LEFT JOIN (SELECT p.reference, g.posted_at, t.amount_minor
+               FROM settlement_transfer t
+               JOIN settlement_payment p ON p.id = t.payment_id
+               JOIN settlement_posting g ON g.id = t.posting_id
+               JOIN settlement_ledgeraccount c ON c.id = t.credit_id
+              WHERE t.code = 'REFUND' AND c.kind = 'CARDHOLDER') b
+    ON b.reference = a.document AND b.posted_at >= a.since
+ GROUP BY a.document, a.minor HAVING a.minor <> COALESCE(sum(b.amount_minor), 0)
 UNION ALL
 SELECT format('account %s: due to its holder %s, ledger %s', COALESCE(x.owner, l.owner), x.minor,
               l.minor)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from config.audit import SYSTEM
-from issuers.models import RemoteAuthorisation
+from issuers.models import RefundAdvice, RemoteAuthorisation
 from issuers.services import authorisers
 from settlement.models import Payment
 from settlement.services import asking
@@ -18,7 +18,13 @@ from tests.factories import requests as made
 from tests.journeys.portal import CHECKOUT
 
 TOKEN = "token-of-the-issuers-own-system"
-WELL = {"delay_ms": 0, "failure": "none", "reason": "insufficient_funds", "deaf": False}
+WELL = {
+    "delay_ms": 0,
+    "failure": "none",
+    "reason": "insufficient_funds",
+    "deaf": False,
+    "refund_failure": "none",
+}
 
 
 @dataclass
@@ -60,7 +66,7 @@ def start(folder, *words):
 
 
 def sent(*, at, all_of_it=False):
-    """Ask and settle until nothing is asked any more (nor to be reversed); the clock begins at."""
+    """Ask and settle until nothing is asked any more (nor to be told); the clock begins at."""
     began = time.monotonic()
     states = ["ASKED", "REVERSAL_DUE"] if all_of_it else ["ASKED"]
 
@@ -69,7 +75,9 @@ def sent(*, at, all_of_it=False):
 
     unsettled = []
     with asking.senders(clock=clock) as under_way:
-        while RemoteAuthorisation.objects.filter(state__in=states).exists():
+        while RemoteAuthorisation.objects.filter(state__in=states).exists() or (
+            all_of_it and RefundAdvice.objects.filter(state="DUE").exists()
+        ):
             assert time.monotonic() < began + 30, "it never came to an end"
             unsettled = asking.turn(under_way=under_way, unsettled=unsettled, clock=clock)
 

@@ -9,9 +9,11 @@ from issuers.authoriser.book import Book, Failure, Settings
 from issuers.rules.authorisation import DeclineReason
 from issuers.services import remote
 from issuers.wire import authorising
-from issuers.wire.authorising import Decision, Question
+from issuers.wire.authorising import Decision, Question, Refund
 
 ASKED = Question("PAY-1", "Y2FyZA", "MER-1", 1_000, "KRW")
+
+BACK = Refund("RFD-1", "PAY-1", 400, "KRW")
 
 
 def book(**settings):
@@ -54,6 +56,45 @@ class TestTheBook:
         with pytest.raises(ValueError, match="another question"):
             kept.authorise(ASKED._replace(amount=999))
 
+    def test_gives_a_refund_back_once_however_often_it_is_told(self):
+        kept = book()
+        kept.authorise(ASKED)
+
+        kept.refund(BACK)
+        kept.refund(BACK)
+
+        assert kept.standing()["stands"] == {"PAY-1": 600}
+        assert kept.standing()["told"] == 2
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            BACK._replace(amount=399),
+            Refund("RFD-2", "PAY-1", 601, "KRW"),
+            Refund("RFD-2", "PAY-1", 1, "USD"),
+            Refund("RFD-2", "PAY-2", 1, "KRW"),
+        ],
+        ids=["another under its name", "above what is left", "currency", "document"],
+    )
+    def test_refuses_a_refund_of_what_does_not_stand(self, other):
+        kept = book()
+        kept.authorise(ASKED)
+        kept.refund(BACK)
+
+        with pytest.raises(ValueError, match=r"refund|stands"):
+            kept.refund(other)
+
+        assert kept.standing()["stands"] == {"PAY-1": 600}
+
+    def test_refuses_a_refund_of_what_it_reversed_or_declined(self):
+        kept = book(failure=Failure.DECLINE)
+        kept.authorise(ASKED)
+        kept.reverse("PAY-2")
+
+        for document in ("PAY-1", "PAY-2"):
+            with pytest.raises(ValueError, match="nothing stands"):
+                kept.refund(BACK._replace(document=document))
+
     def test_fails_by_its_seed(self):
         def drawn(seed):
             kept = Book(pause=lambda _s: None, settings=Settings(failure=Failure.MIXED), seed=seed)
@@ -89,3 +130,27 @@ class TestWhatIsBelieved:
 
     def test_a_question_survives_the_way(self):
         assert authorising.question_of(authorising.body_of(ASKED)) == ASKED
+
+    def test_a_refund_survives_the_way(self):
+        assert authorising.refund_in(authorising.refund_of(BACK)) == BACK
+
+    @pytest.mark.parametrize(
+        "change", [{"amount": 0}, {"amount": True}, {"amount": "1"}, {"refund": 1}, {"more": 1}]
+    )
+    def test_nothing_but_a_refund_is_one(self, change):
+        with pytest.raises(Malformed):
+            authorising.refund_in(json.dumps(BACK._asdict() | change).encode())
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            {},
+            {"refund": "RFD-1"},
+            {"refund": 1, "state": "REFUNDED"},
+            {"refund": "RFD-1", "state": "DUE"},
+        ],
+        ids=str,
+    )
+    def test_nothing_but_a_word_on_a_refund_acknowledges_it(self, told):
+        with pytest.raises(Malformed):
+            authorising.refunded_in(json.dumps(told).encode())

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from issuers.models import Authorisation
-from issuers.services import authorisers
+from config import pipeline
+from issuers.models import Authorisation, RemoteAuthorisation
+from issuers.services import authorisers, remote
 from tests.factories.merchants import SYSTEM
 from tests.factories.requests import Payer, terminal
 from tests.factories.settlement import CardOnPhone, card_on_phone
@@ -134,3 +135,28 @@ def test_an_issuers_own_system_is_named(scene, risk, at):
 
     assert "decided on at auth.example:8443" in page
     assert "t" * 16 not in page
+
+
+def test_what_an_issuers_own_system_has_not_acknowledged_is_told(scene, risk, at):
+    now = timezone.now()
+    told = {"token": "t" * 16, "at": now, "actor": SYSTEM}
+    system = authorisers.use(issuer=scene.issuer, url="https://auth.example", **told)
+    RemoteAuthorisation.objects.create(
+        document="PAY-1",
+        authoriser=system,
+        card=scene.cards[0],
+        phone=scene.phones[0],
+        merchant="MER-1",
+        amount_minor=1_000,
+        currency="KRW",
+        state="APPROVED",
+        asked_at=now,
+        deadline_at=now + timedelta(seconds=5),
+        ended_at=now,
+        next_at=now,
+    )
+    assert "refund is told there" not in risk.get(at("authorisation-list")).text
+
+    pipeline.run(remote.refunding(document="PAY-1", refund="RFD-1", amount_minor=1, at=now))
+
+    assert "1 refund is told there and not acknowledged" in risk.get(at("authorisation-list")).text

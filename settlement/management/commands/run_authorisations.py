@@ -12,7 +12,8 @@ from settlement.services import asking
 
 class Command(BaseCommand):
     help = (
-        "Ask issuers that decide in a system of their own, and reverse there; any number may run."
+        "Ask issuers that decide in a system of their own, reverse there, and tell them of refunds;"
+        " any number may run."
     )
     requires_system_checks: list[str] = []
 

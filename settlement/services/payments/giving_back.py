@@ -20,6 +20,13 @@ _KINDS: Final = {Transfer.Code.REVERSAL: "reversal", Transfer.Code.REFUND: "refu
 _OURS: Final = frozenset({"PSN", "NONE"})  # tenders with which the portal settles all of a purchase
 
 
+class Back(NamedTuple):
+    """What went back of a payment: minor units to the card, and lines of benefits."""
+
+    by_card_minor: int
+    lines: Sequence[BackLine]
+
+
 class _Parts(NamedTuple):
     """What of an amount is the card's, what comes back of benefits, and its transfers."""
 
@@ -30,13 +37,13 @@ class _Parts(NamedTuple):
 
 def give_back(
     request: Request, *, code: Transfer.Code, amount_minor: int, key: str, at: datetime
-) -> Sequence[BackLine]:
+) -> Back:
     """
     Move minor units from the shop back to the bearer of a payment this transaction has locked.
 
     What benefits paid of it goes back to them in proportion, and what it earned is taken back, once
-    per ``key``; return what came back of benefits. What would come to an account that was closed
-    meanwhile is due to its holder, and stands as an exception in the issuer's queue.
+    per ``key``; return what came back to the card and of benefits. What would come to an account
+    closed meanwhile is due to its holder, and stands as an exception in the issuer's queue.
 
     :raises WholeOnly: the till's own cash box or reader took the rest: a part cannot be split here
     """
@@ -45,7 +52,7 @@ def give_back(
     if parts.by_card_minor:
         drafts += _to_bearer(request, code, parts.by_card_minor, at)
     ledger.post_many(kind=_KINDS[code], transfers=drafts, at=at)
-    return parts.lines
+    return Back(parts.by_card_minor, parts.lines)
 
 
 def _benefits(

@@ -11,6 +11,7 @@ from config import audit, pipeline, references
 from config.audit import Actor
 from config.pipeline import Statement
 from config.refusals import NotFound
+from issuers.services import remote
 from settlement.models import Transfer
 from settlement.rules.requests import Request
 from settlement.rules.sheet import business_date
@@ -22,6 +23,9 @@ from settlement.services.payments.refusals import (
     PaymentNotRefundable,
     RefundedMeanwhile,
 )
+
+# The portal itself decides on taps, and on what was approved beforehand.
+_MAY_BE_ASKED: Final = frozenset({"TID", "RELAY", "SMART"})
 
 
 class Refunded(NamedTuple):
@@ -47,7 +51,9 @@ def refund(
     """
     Give ``amount_minor`` of the payment back to whoever bore it, at any time after its approval.
 
-    Position, ledger, day, the payment's sum, the refund's own record and its event are one unit.
+    Position, ledger, day, the payment's sum, the refund's own record and its event are one unit,
+    and so is the advice to an issuer that approved the payment in a system of its own: it is told
+    by that, until it acknowledges, and never waited for.
     ``seen_minor``: what was refunded when somebody decided on this; a form that is sent twice, or
     from two windows, is then one refund.
 
@@ -69,10 +75,13 @@ def refund(
         raise ExceedsRefundable
     made = _made(request, amount_minor)
     refunded_by = f"{actor.kind} {actor.name}"[:64]
-    lines = give_back(
+    back = give_back(
         request, code=Transfer.Code.REFUND, amount_minor=amount_minor, key=made.reference, at=at
     )
-    pipeline.run(*_writing(made, reason=reason, refunded_by=refunded_by, at=at))
+    pipeline.run(
+        *_writing(made, reason=reason, refunded_by=refunded_by, at=at),
+        *_advising(made, back.by_card_minor, at),
+    )
     audit.record(
         actor=actor,
         action="payment.refund",
@@ -83,7 +92,7 @@ def refund(
         reason=reason,
         after={"refund": made.reference, "amount_minor": amount_minor},
     )
-    return made._replace(lines=lines)
+    return made._replace(lines=back.lines)
 
 
 def _made(request: Request, amount_minor: int) -> Refunded:
@@ -104,6 +113,17 @@ def _writing(made: Refunded, *, reason: str, refunded_by: str, at: datetime) -> 
         days.refunded(payment, day=day, amount_minor=made.amount_minor),
         *rows.event(payment, kind="refund.created", at=at, refund=told),
     ]
+
+
+def _advising(made: Refunded, by_card_minor: int, at: datetime) -> list[Statement]:
+    """Return what tells the card's issuer of its part, where there is one and it may be asked."""
+    payment = made.payment
+    if payment.channel not in _MAY_BE_ASKED or not by_card_minor:
+        return []
+    told = remote.refunding(
+        document=payment.reference, refund=made.reference, amount_minor=by_card_minor, at=at
+    )
+    return [told]
 
 
 _ADD: Final = """

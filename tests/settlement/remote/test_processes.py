@@ -16,20 +16,24 @@ from django.utils import timezone
 
 from config.models import Heartbeat
 from config.states import InvalidTransition
-from issuers.models import Account, RemoteAuthorisation
+from issuers.models import Account, RefundAdvice, RemoteAuthorisation
 from issuers.services import outbox, remote
 from settlement.models import Payment
 from settlement.services import asking, ledger, payments
 from settlement.services.payments import rows
 from tests.factories import remote as at_issuers
 from tests.factories import requests as made
+from tests.factories.merchants import SYSTEM
 from tests.journeys.portal import CHECKOUT
 from tests.settlement.turns import in_a_thread
 from tests.webhooks.test_processes import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-LOCKED = ("settlement_payment", "issuers_account", "issuers_card", "issuers_remoteauthorisation")
+LOCKED = (
+    *("settlement_payment", "issuers_account", "issuers_card", "issuers_remoteauthorisation"),
+    "issuers_refundadvice",
+)
 
 
 @contextmanager
@@ -74,11 +78,28 @@ def lock_all():
             cursor.execute(f"SELECT id FROM {table} FOR UPDATE NOWAIT")
 
 
+def refund(payment, amount=10_000):
+    return payments.refund(
+        reference=payment.reference,
+        amount_minor=amount,
+        reason="Broken",
+        actor=SYSTEM,
+        at=timezone.now(),
+    )
+
+
+def is_told():
+    return not RefundAdvice.objects.filter(state="DUE").exists()
+
+
 def check_books(authority):
-    """What the issuer has approved and not reversed is what is approved here, and all adds up."""
+    """What the issuer has approved and not reversed is what is approved here, less what was
+    refunded, and all adds up."""
     ours = set(Payment.objects.values_list("reference", flat=True))
-    approved = set(Payment.objects.filter(state="APPROVED").values_list("reference", flat=True))
-    assert authority.state["stands"].keys() & ours == approved
+    approved = Payment.objects.filter(state="APPROVED")
+    spent = {row.reference: row.amount_minor - row.refunded_minor for row in approved}
+    stands = authority.state["stands"]
+    assert {name: stands[name] for name in stands.keys() & ours} == spent
     assert ledger.check() == []
     assert not Account.objects.exclude(held_minor=0).exists()
 
@@ -162,6 +183,78 @@ class TestKilled:
             running.send_signal(signal.SIGTERM)
 
             assert running.wait(timeout=5) == 0
+
+
+class TestRefunds:
+    @pytest.fixture
+    def paid(self, payer, terminal):
+        request = start(payer, terminal)
+        with asker():
+            eventually(is_settled)
+        return request
+
+    def test_killed_before_the_answer_is_noted_it_is_told_again(self, paid, authority):
+        before = authority.state["told"]
+        authority.behave(refund_failure="hang")
+        made_ = refund(paid, 4_000)
+        with asker():
+            eventually(lambda: authority.state["told"] > before)
+            in_a_thread(lock_all)
+        assert not is_told()
+        assert authority.state["refunded"][made_.reference]["amount"] == 4_000
+
+        authority.behave(refund_failure="none")
+        RefundAdvice.objects.update(next_at=timezone.now())  # its lease is over
+        with asker():
+            eventually(is_told)
+
+        assert authority.state["told"] == before + 2
+        assert RefundAdvice.objects.get().attempts == 2
+        check_books(authority)
+
+    def test_with_an_issuer_that_hangs_no_refund_waits(self, paid, authority):
+        before = authority.state["told"]
+        authority.behave(refund_failure="hang")
+        with asker():
+            refund(paid, 1)
+            eventually(lambda: authority.state["told"] > before)
+            began = timezone.now()
+            refund(paid, 2)
+            assert (timezone.now() - began).total_seconds() < 5
+            eventually(lambda: authority.state["told"] > before + 1)
+
+        assert set(RefundAdvice.objects.values_list("state", flat=True)) == {"DUE"}
+
+    def test_woken_it_is_told_within_a_moment(self, paid, authority):
+        with asker():
+            refund(paid, 10_000)
+            eventually(is_told)
+
+        check_books(authority)
+
+    def test_negative_control_one_that_is_noted_and_not_told_is_found(self, paid, authority):
+        refund(paid, 1)
+        (parcel,) = outbox.claim_refunds(busy={}, limit=9, at=timezone.now())
+        outbox.acknowledge(parcel=parcel, at=timezone.now())
+
+        with pytest.raises(AssertionError):
+            check_books(authority)
+
+    def test_several_at_once_are_each_told_once_by_many(self, paid, authority):
+        authority.behave(refund_failure="error")
+        with asker() as first, asker():
+            with ThreadPoolExecutor(4) as pool:
+                acts = [lambda: refund(paid, 100)] * 12
+                for each in [pool.submit(in_a_thread, act) for act in acts]:
+                    each.result()
+            first.send_signal(signal.SIGKILL)
+            authority.behave(refund_failure="none")
+            RefundAdvice.objects.filter(state="DUE").update(next_at=timezone.now())
+            eventually(is_told)
+
+        assert RefundAdvice.objects.count() == 12
+        assert RemoteAuthorisation.objects.get().refunded_minor == 1_200
+        check_books(authority)
 
 
 class TestManyAtOnce:

@@ -72,7 +72,7 @@ class TestLeases:
         outbox.postpone(parcel=first, at=noon)
         outbox.renew(parcels=[first], at=noon + 60 * SECOND)
 
-        assert (second.number, second.question) == (2, first.question)
+        assert (second.number, second.message) == (2, first.message)
         assert question().next_at < noon + 4 * SECOND
 
     def test_an_issuer_has_its_places(self, payer, asked, noon):
