@@ -1,7 +1,7 @@
 """An item is held for a redemption, and sold or put back with its report."""
 
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -38,7 +38,10 @@ def pick(*, merchant: Merchant, kind: str, currency: str, amount_minor: int) -> 
 
 def give_back(redemption: Redemption) -> None:
     """Put the item held for a redemption back, if there is one."""
-    item = _held(redemption)
+    if redemption.kind not in StockItem.Kind.values:
+        return
+    _one_report_at_a_time(redemption)
+    item = _locked(redemption, "").held
     if item is not None:
         item.transition(_State.AVAILABLE, redemption=None)
 
@@ -47,18 +50,22 @@ def sell(redemption: Redemption, *, serial: str) -> str:
     """
     Sell the item held for a redemption, or the other one the machine says it handed out.
 
-    Return the serial to keep with the payment.
+    Return the serial to keep with the payment. What is held for another redemption was only meant
+    for it: handed out here, it is sold here, and the other one holds what this one held.
 
     :raises ItemUnknown: the shop has no such item of that denomination
     :raises ItemSold: it was sold before
     """
-    held, named = _locked(redemption, serial)
-    if held is None and named is None:
+    if redemption.kind not in StockItem.Kind.values and not serial:
+        return serial
+    _one_report_at_a_time(redemption)
+    items = _locked(redemption, serial)
+    if items.held is None and items.named is None:
         _refuse_sold(redemption, serial)
         return serial
-    item = held if held is not None and serial in {"", held.serial} else None
+    item = items.held if items.held is not None and serial in {"", items.held.serial} else None
     if item is None:
-        item = _instead(redemption, held, named)
+        item = _instead(redemption, items)
     item.transition(_State.SOLD)
     return item.serial
 
@@ -69,45 +76,54 @@ def sold(*, merchant: Merchant) -> QuerySet[Redemption]:
     return rows.exclude(item_serial="")
 
 
-def _locked(redemption: Redemption, serial: str) -> tuple[StockItem | None, StockItem | None]:
-    """Lock the item held for a redemption and the one of that serial, in the order of their ids:
-    two machines may each have handed out what the other one holds."""
+class _Items(NamedTuple):
+    """The item held for a redemption, and the one its machine names; None where there is none."""
+
+    held: StockItem | None
+    named: StockItem | None
+
+
+def _one_report_at_a_time(redemption: Redemption) -> None:
+    """Let reports of a shop's items of one kind take turns: each may move what others hold."""
+    digest = sha256(f"items {redemption.merchant_id} {redemption.kind}".encode()).digest()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], signed=True)]
+        )
+
+
+def _locked(redemption: Redemption, serial: str) -> _Items:
     mine = Q(redemption=redemption, state=_State.HELD)
     named = Q(merchant=redemption.merchant, kind=redemption.kind, serial=serial)
     rows = StockItem.objects.select_for_update(no_key=True).filter(mine | named if serial else mine)
     found = list(rows.order_by("pk"))
     held = next((each for each in found if each.redemption_id == redemption.pk), None)
-    return held, next((each for each in found if each.serial == serial), None)
+    return _Items(held, next((each for each in found if each.serial == serial), None))
 
 
-def _instead(redemption: Redemption, held: StockItem | None, named: StockItem | None) -> StockItem:
-    """Put the item that is held back, if any is, and hold the one that was handed out."""
+def _instead(redemption: Redemption, items: _Items) -> StockItem:
+    """Hold the item that was handed out; who had it has the one that was held, if any was."""
+    held, named = items
     paid = (redemption.currency, redemption.amount_minor)
     worth = paid if held is None else (held.currency, held.amount_minor)
     if named is None or (named.currency, named.amount_minor) != worth:
         raise ItemUnknown
-    if named.state != _State.AVAILABLE:
+    if named.state not in {_State.AVAILABLE, _State.HELD}:
         raise ItemSold
     _refuse_sold(redemption, named.serial)
+    other = named.redemption
     if held is not None:
         held.transition(_State.AVAILABLE, redemption=None)
-    return named.transition(_State.HELD, redemption=redemption)
+    if other is not None:
+        named.transition(_State.AVAILABLE, redemption=None)
+    named.transition(_State.HELD, redemption=redemption)
+    if held is not None and other is not None:
+        held.transition(_State.HELD, redemption=other)
+    return named
 
 
 def _refuse_sold(redemption: Redemption, serial: str) -> None:
-    """Refuse a serial that was paid out; of two machines that report it at once one goes first."""
-    if not serial:
-        return
-    digest = sha256(f"item {redemption.merchant_id} {redemption.kind} {serial}".encode()).digest()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], signed=True)]
-        )
+    """Refuse a serial that was paid out before."""
     before = sold(merchant=redemption.merchant).filter(kind=redemption.kind, item_serial=serial)
-    if before.exists():
+    if serial and before.exists():
         raise ItemSold
-
-
-def _held(redemption: Redemption) -> StockItem | None:
-    rows = StockItem.objects.select_for_update(no_key=True)
-    return rows.filter(redemption=redemption, state=_State.HELD).first()

@@ -3,7 +3,8 @@
 import pytest
 
 from config.audit import SYSTEM
-from settlement.models import Redemption
+from settlement.models import Redemption, StockItem
+from settlement.rules.redeeming import Report
 from settlement.services.stock_files import take_in
 from tests.factories import preapprovals as made
 from tests.factories.merchants import StoreFactory
@@ -83,12 +84,12 @@ class TestTwoMachines:
         assert Redemption.objects.filter(item_serial="OWN-7", state="COMPLETED").count() == 1
 
     def crossed(self, noon):
-        """Let each of two machines report the item that the other one holds."""
+        """Let each of two machines report the item that the other one holds; return their words."""
         tills, words = self.at_two(noon)
         load(tills[0], "A-1", "A-2", at=noon)
         taken = [till.takes(word, at=noon) for till, word in zip(tills, words, strict=True)]
         serials = [held.item_serial for held in reversed(taken)]
-        return run(
+        return serials, run(
             [
                 lambda till=till, held=held, serial=serial: till.reports(
                     held, item_serial=serial, at=noon
@@ -97,5 +98,56 @@ class TestTwoMachines:
             ]
         )
 
-    def test_that_report_each_others_items_wait_for_no_circle(self, noon):
-        assert [faults(self.crossed(noon)) for _ in range(5)] == [[]] * 5
+    def test_that_report_each_others_items_both_sell_what_they_handed_out(self, noon):
+        for _ in range(5):
+            serials, told = self.crossed(noon)
+            assert [each.item_serial for each in told] == serials
+            assert {each.state for each in told} == {"COMPLETED"}
+        assert set(states().values()) == {"SOLD"}
+
+    def two_hold(self, noon):
+        tills, words = self.at_two(noon)
+        load(tills[0], "A-1", "A-2", at=noon)
+        return tills, [till.takes(word, at=noon) for till, word in zip(tills, words, strict=True)]
+
+    def test_of_which_one_handed_out_what_the_other_holds_and_that_one_nothing(self, noon):
+        tills, (first, second) = self.two_hold(noon)
+        assert tills[0].reports(first, item_serial="A-2", at=noon).item_serial == "A-2"
+        assert StockItem.objects.get(serial="A-1").redemption == second
+        tills[1].reports(second, "NONE", at=noon)
+        assert states() == {"A-1": "AVAILABLE", "A-2": "SOLD"}
+
+    def test_of_which_the_other_names_none_sells_what_it_holds_by_then(self, noon):
+        tills, (first, second) = self.two_hold(noon)
+        tills[0].reports(first, item_serial="A-2", at=noon)
+        assert tills[1].reports(second, at=noon).item_serial == "A-1"
+
+    def test_of_which_both_say_one_was_handed_out_the_second_is_refused(self, noon):
+        tills, (first, second) = self.two_hold(noon)
+        tills[0].reports(first, item_serial="A-2", at=noon)
+        assert refused(tills[1].reports, second, item_serial="A-2", at=noon) == "item_sold"
+        assert states() == {"A-1": "HELD", "A-2": "SOLD"}
+
+    def test_that_know_nothing_and_crossed_are_ended_by_the_desk(self, noon):
+        tills, taken = self.two_hold(noon)
+        for till, held in zip(tills, taken, strict=True):
+            till.reports(held, "UNKNOWN", at=noon)
+        for held, serial in zip(taken, ("A-2", "A-1"), strict=True):
+            ended = made.decided(held, Report("FULL", item_serial=serial), at=noon)
+            assert (ended.state, ended.item_serial) == ("COMPLETED", serial)
+
+    def test_at_once_of_which_one_gives_back_leave_nothing_held(self, noon):
+        for _ in range(5):
+            tills, (first, second) = self.two_hold(noon)
+            named = second.item_serial
+            told = run(
+                [
+                    lambda till=tills[0], held=first, serial=named: till.reports(
+                        held, item_serial=serial, at=noon
+                    ),
+                    lambda till=tills[1], held=second: till.reports(held, "NONE", at=noon),
+                ]
+            )
+            assert faults(told) == []
+            assert [each.state for each in told] == ["COMPLETED", "REVERSED"]
+        assert sorted(states().values()).count("HELD") == 0
