@@ -1,4 +1,4 @@
-"""What customers fetch at ATMs in a simulation, drawn from its seed apart from taps and sales.
+"""What customers fetch at ATMs in a simulation, cash and tickets, drawn apart from taps and sales.
 
 Other faults, or none, leave what customers want as it is.
 """
@@ -9,9 +9,12 @@ from enum import StrEnum
 from random import Random
 from typing import Final
 
+from merchants.devices.atm_facts import Kind
 from settlement.simulation.sales import random_of
 
 _A_ROUND: Final = 2  # withdrawals at each ATM
+_KINDS: Final = (*[Kind.CASH] * 4, Kind.GIFT, Kind.LOTTERY)
+WORTHS: Final = {Kind.GIFT: (10_000, 50_000), Kind.LOTTERY: (1_000, 5_000)}  # minor units
 CUT_MOMENTS: Final = 16  # writes, calls and motions of one withdrawal at which power may fail
 
 
@@ -22,8 +25,8 @@ class Want(StrEnum):
     KEYED = "keyed"  # the customer keys the amount as well
     CANCELLED = "cancelled"  # on the phone, before any machine
     LATE = "late"  # at the machine after its time is up
-    WRONG_CODE = "wrong-code"  # first, then the right one
-    ODD = "odd"  # an amount no notes pay: the number survives, and expires
+    WRONG_CODE = "wrong-code"  # first, then the right one; a ticket needs none
+    ODD = "odd"  # no notes pay the amount, no ticket is worth it
 
 
 class AtmFault(StrEnum):
@@ -42,6 +45,7 @@ class Withdrawal:
     number: int
     round: int
     customer: int
+    kind: Kind
     amount_minor: int
     want: Want
 
@@ -84,12 +88,15 @@ def _withdrawals(random: Random, customers: int, rounds: int) -> Iterator[Withdr
     wants = [Want.PAID] * 5 + list(Want)
     for number in range(rounds * _A_ROUND):
         want = random.choice(wants)
+        kind = random.choice(_KINDS)
+        amount_minor = random.choice(WORTHS.get(kind) or range(10_000, 120_000, 10_000))
         odd_minor = 3_000 if want is Want.ODD else 0
         yield Withdrawal(
             number=number + 1,
             round=number // _A_ROUND,
             customer=random.randrange(customers),
-            amount_minor=random.randrange(10_000, 120_000, 10_000) + odd_minor,
+            kind=kind,
+            amount_minor=amount_minor + odd_minor,
             want=want,
         )
 

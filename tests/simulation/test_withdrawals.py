@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from merchants.devices.atm_facts import Kind
 from settlement.simulation import withdrawals
-from settlement.simulation.withdrawals import CUT_MOMENTS, AtmFault, CashPlan, Want
+from settlement.simulation.withdrawals import CUT_MOMENTS, WORTHS, AtmFault, CashPlan, Want
 
 
 def drawn(*, seed=5, customers=2, rounds=10, kinds=tuple(AtmFault)):
@@ -38,3 +39,12 @@ def test_every_want_is_drawn_and_no_notes_pay_the_odd_ones():
     assert {each.want for each in made.withdrawals} == set(Want)
     odd = [each.amount_minor % 10_000 for each in made.withdrawals if each.want is Want.ODD]
     assert all(odd)
+
+
+def test_tickets_are_drawn_of_every_worth_beside_cash():
+    made = drawn(rounds=60).withdrawals
+
+    for kind, worths in WORTHS.items():
+        wanted = [each for each in made if each.kind is kind and each.want is not Want.ODD]
+        assert {each.amount_minor for each in wanted} == set(worths)
+    assert sum(each.kind is Kind.CASH for each in made) > len(made) / 2

@@ -1,7 +1,7 @@
 """Pre-approvals: one machine pays one number out, once, and what it did not pay is free (§5).
 
 Machines keep a journal of their own, ``machines.jsonl``: a line ``{"op": "dispensed", "redemption",
-"dispensed_minor"}`` for what left one, whatever the portal heard of it.
+"dispensed_minor", "item_serial"}`` for what left one, whatever the portal heard of it.
 """
 
 from pathlib import Path
@@ -29,19 +29,22 @@ def _check_machines(folder: Path, books: Books, findings: Findings) -> None:
     if not journal.exists():
         return
     left = {
-        line["redemption"]: line["dispensed_minor"]
+        line["redemption"]: (line["dispensed_minor"], line["item_serial"])
         for line in lines(journal)
         if line["op"] == "dispensed"
     }
     findings.checked["dispensed"] = len(left)
-    for reference, minor in books.rows(_PAID, list(left)):
-        if minor != left[reference]:
-            said = f"{left[reference]} left the machine, {minor} is in the books"
+    findings.checked["tickets"] = sum(bool(serial) for _minor, serial in left.values())
+    for reference, minor, serial in books.rows(_PAID, list(left)):
+        if (minor, serial) != left[reference]:
+            out_minor, out_serial = left[reference]
+            said = f"{out_minor} {out_serial} left the machine, {minor} {serial} is in the books"
             findings.add("I2", reference, said)
 
 
+# Of what the desk decided by a count: it may know better than a machine that lost its power.
 _PAID: Final = """
-SELECT r.reference, r.dispensed_minor FROM settlement_redemption r
+SELECT r.reference, r.dispensed_minor, r.item_serial FROM settlement_redemption r
  WHERE r.reference = ANY(%s) AND r.state IN ('COMPLETED', 'REVERSED') AND r.resolved_by = ''
 """
 _TWICE: Final = """
@@ -100,9 +103,11 @@ SELECT format('pre-approval %s', p.reference),
        END
 """
 _ITEMS: Final = """
-SELECT format('item %s', i.serial), format('is %s, its redemption %s', i.state, r.state)
+SELECT format('item %s', i.serial),
+       format('is %s, its redemption %s with %s', i.state, r.state, r.item_serial)
   FROM settlement_stockitem i JOIN settlement_redemption r ON r.id = i.redemption_id
  WHERE (i.state = 'SOLD') <> (r.state = 'COMPLETED')
+    OR i.state = 'SOLD' AND i.serial <> r.item_serial
 """
 _QUERIES: Final = (
     ("5.09", _TWICE),

@@ -1,4 +1,4 @@
-"""An ATM and its customers in virtual time: power that fails, answers that get lost, jams."""
+"""ATMs and their customers in virtual time: power that fails, answers that get lost, jams."""
 
 import json
 import secrets
@@ -13,9 +13,10 @@ from config.wire import b64
 from config.wire.client import PortalRefused
 from merchants.devices.atm import Atm, CannotServe
 from merchants.devices.atm_facts import Facts, Kind, Step
-from merchants.devices.atm_stock import Cassettes, Tickets
+from merchants.devices.atm_stock import Cassettes
 from merchants.devices.cash_point import CashPoint
 from merchants.devices.identity import Identity
+from merchants.models import Merchant
 from settlement.models import Redemption
 from settlement.rules.redeeming import Report
 from settlement.services import redemptions
@@ -26,14 +27,20 @@ from settlement.simulation.journal import Journal
 from settlement.simulation.sabotage import Unsound
 from settlement.simulation.virtual import wires, workers
 from settlement.simulation.virtual.agenda import Agenda
-from settlement.simulation.virtual.atm_parts import FrailSession, Machine, Power, Throat
+from settlement.simulation.virtual.atm_parts import (
+    FrailSession,
+    Left,
+    Machine,
+    Power,
+    Throat,
+    rolls,
+)
 from settlement.simulation.virtual.clock import Clock
 from settlement.simulation.virtual.troupe import LocalTroupe
 from settlement.simulation.withdrawals import AtmFault, CashPlan, Want, Withdrawal
 from wallets.devices.preapprovals import PhonePreapprovals, Wish
 from wallets.services import customers
 
-ATMS: Final = 2
 _SECOND: Final = Actor(kind="SYSTEM", name="second count")  # agrees to what the desk counted
 _CODE: Final = "2468"
 _WRONG: Final = "1357"
@@ -76,8 +83,9 @@ class CashCorner:
         if not self._plan.customers:
             return
         self._currency = stage.bakery.currency
-        for number in range(ATMS):
-            self._machines.append(self._enrolled(number, stage.bakery.reference, actor))
+        # One shop's machine has tickets of its own; of the other's the portal keeps the stock.
+        for number, shop in enumerate((stage.bakery, stage.books)):
+            self._machines.append(self._enrolled(number, shop, actor))
         for nth in range(first_phone, first_phone + self._plan.customers):
             at = self._clock.at()
             name = f"Simulation {self._seed}, withdrawer {nth}"
@@ -89,13 +97,13 @@ class CashCorner:
             agreed(troupe.phones.ask("certify", **words))
             self._wallets.append((self._wallet(troupe, nth), b64.decode(card)))
 
-    def _enrolled(self, number: int, shop: str, actor: Actor) -> Machine:
-        code = code_for(DeviceKind.ATM, shop, actor)
+    def _enrolled(self, number: int, shop: Merchant, actor: Actor) -> Machine:
+        code = code_for(DeviceKind.ATM, shop.reference, actor)
         name = f"Virtual ATM {number}"
         key, told = wires.enrolled(world=self._world, code=code, kind="ATM", name=name)
         identity = Identity(
             device=told["device"],
-            merchant=shop,
+            merchant=shop.reference,
             number=told["number"],
             secret=b64.decode(told["secret"]),
             key=key,
@@ -112,7 +120,7 @@ class CashCorner:
         atm = Atm(
             identity=identity,
             cassettes=Cassettes(currency=self._currency, held=dict(_NOTES)),
-            tickets=Tickets(),
+            tickets=rolls(shop=shop, currency=self._currency),
             save=self._saving(machine),
             random_bytes=secrets.token_bytes,
         )
@@ -176,12 +184,12 @@ class CashCorner:
         wallet, card = self._wallets[wanted.customer]
         short = wanted.want is Want.LATE
         wish = Wish(
-            kind="CASH",
+            kind=wanted.kind,
             card=card,
             amount_minor=wanted.amount_minor,
             currency=self._currency,
             valid_s=_VALID_SHORT_S if short else _VALID_S,
-            pickup_code=_CODE,
+            pickup_code=_CODE if wanted.kind is Kind.CASH else "",
         )
         try:
             told = wallet.approve(wish)
@@ -198,21 +206,24 @@ class CashCorner:
             self._agenda.after(walk_s, partial(self._present, wanted, told.code))
 
     def _present(self, wanted: Withdrawal, code: str) -> None:
-        machine = self._machines[wanted.number % ATMS]
+        machine = self._machine(wanted.number)
         if machine.point is None:  # off: the customer waits for it
             self._agenda.after(_WORK_EVERY_S, partial(self._present, wanted, code))
             return
-        if wanted.want is Want.WRONG_CODE:
+        if wanted.want is Want.WRONG_CODE and wanted.kind is Kind.CASH:
             self._redeem(machine, wanted, code, pickup_code=_WRONG)
         two = self._plan.mishap(wanted, AtmFault.TWO_ATMS)
         self._set_mishaps(machine, wanted)
         told = self._redeem(machine, wanted, code, pickup_code=_CODE)
         if two is not None:
             self._note(AtmFault.TWO_ATMS, wanted)
-            other = self._machines[(wanted.number + 1) % ATMS]
+            other = self._machine(wanted.number + 1)
             if other.point is not None:
                 self._redeem(other, wanted, code, pickup_code=_CODE)
         self._came_back(wanted, told)
+
+    def _machine(self, number: int) -> Machine:
+        return self._machines[number % len(self._machines)]
 
     def _set_mishaps(self, machine: Machine, wanted: Withdrawal) -> None:
         cut = self._plan.mishap(wanted, AtmFault.POWER_CUT)
@@ -227,11 +238,14 @@ class CashCorner:
 
     def _redeem(self, machine: Machine, wanted: Withdrawal, code: str, *, pickup_code: str) -> str:
         assert machine.point is not None, "the machine is on"
-        machine.throat.out_minor = 0
+        machine.throat.out_minor, machine.throat.out_serial = 0, ""
         keyed = wanted.amount_minor if wanted.want is Want.KEYED else None
         try:
             facts = machine.point.redeem(
-                number=code, kind=Kind.CASH, amount_minor=keyed, pickup_code=pickup_code
+                number=code,
+                kind=wanted.kind,
+                amount_minor=keyed,
+                pickup_code=pickup_code if wanted.kind is Kind.CASH else None,
             )
         except CannotServe as refused:
             if refused.code == "out_of_service":
@@ -241,19 +255,19 @@ class CashCorner:
             self._go_dark(machine, wanted)
             return "power_cut"
         machine.power.left = None
-        self._left(machine, facts, machine.throat.out_minor)
+        self._left(machine, facts, machine.throat.left(worth_minor=wanted.amount_minor))
         self._keep_working(machine)
         return facts.refused or str(facts.outcome or facts.step).lower()
 
     def _go_dark(self, machine: Machine, wanted: Withdrawal) -> None:
         """Keep what really left the machine, and bring it back from its disk some time later."""
         self._note(AtmFault.POWER_CUT, wanted)
-        out_minor = machine.throat.out_minor
+        out = machine.throat.left(worth_minor=wanted.amount_minor)
         machine.atm = machine.point = None
         back_s = self._draws.uniform(*_BACK_S)
-        self._agenda.after(back_s, partial(self._come_back_on, machine, out_minor))
+        self._agenda.after(back_s, partial(self._come_back_on, machine, out))
 
-    def _come_back_on(self, machine: Machine, out_minor: int) -> None:
+    def _come_back_on(self, machine: Machine, out: Left) -> None:
         state = json.loads(machine.disk)
         if self._world.unsound is Unsound.ATM_FORGETS:
             for kept in state["redemptions"]:
@@ -266,17 +280,21 @@ class CashCorner:
             random_bytes=secrets.token_bytes,
         )
         self._switch_on(machine, atm)
-        if out_minor:
-            self._left(machine, list(atm.show_all())[-1], out_minor)
+        if out.minor:
+            self._left(machine, list(atm.show_all())[-1], out)
         self._count(machine)
         self._keep_working(machine)
 
-    def _left(self, machine: Machine, facts: Facts, out_minor: int) -> None:
+    def _left(self, machine: Machine, facts: Facts, out: Left) -> None:
         """Note what really left for a redemption: the checker lays it beside the books."""
         if facts.redemption:
-            machine.told[facts.redemption] = out_minor
+            machine.told[facts.redemption] = out
             self._machines_log.note(
-                "dispensed", result="ok", redemption=facts.redemption, dispensed_minor=out_minor
+                "dispensed",
+                result="ok",
+                redemption=facts.redemption,
+                dispensed_minor=out.minor,
+                item_serial=out.serial,
             )
 
     def _count(self, machine: Machine) -> None:
@@ -302,15 +320,15 @@ class CashCorner:
 
     def _decide(self, actor: Actor) -> None:
         """Decide what waits in suspense by what really left, as a count would show it."""
-        left = {name: minor for machine in self._machines for name, minor in machine.told.items()}
+        left = {name: out for machine in self._machines for name, out in machine.told.items()}
         for held in Redemption.objects.filter(state=Redemption.State.SUSPENSE):
-            out_minor = left.get(held.reference, 0)
-            outcome = "NONE" if not out_minor else "PARTIAL"
-            if out_minor == held.amount_minor:
+            out = left.get(held.reference, Left())
+            outcome = "NONE" if not out.minor else "PARTIAL"
+            if out.minor == held.amount_minor:
                 outcome = "FULL"
             said = redemptions.propose(
                 reference=held.reference,
-                report=Report(outcome, out_minor or None),
+                report=Report(outcome, out.minor or None, item_serial=out.serial),
                 evidence="Counted",
                 actor=actor,
                 at=self._clock.at(),
