@@ -571,3 +571,29 @@ class TestTheDatabase:
 
         told_ = f"payment {paid.reference}: 4000 back to its card, its issuer told of 4001"
         assert ledger.check() == [told_]
+
+    def test_negative_control_a_refund_that_nobody_is_told_of_is_found(
+        self, paid, terminal, payer, noon, monkeypatch
+    ):
+        give_back(paid, 4_000, noon)  # since when advice is written
+        other = terminal.asks(500, at=noon)
+        payer.pays(other, at=noon)
+        monkeypatch.setattr(refunds, "_advising", lambda *_told: [])
+
+        give_back(other, 200, noon)
+
+        told_ = f"payment {other.reference}: 200 back to its card, its issuer told of 0"
+        assert ledger.check() == [told_]
+
+    def test_what_was_refunded_before_advice_was_written_is_found_good(
+        self, paid, terminal, payer, noon, monkeypatch
+    ):
+        with monkeypatch.context() as before:
+            before.setattr(refunds, "_advising", lambda *_told: [])
+            give_back(paid, 4_000, noon)
+        assert ledger.check() == []
+
+        give_back(paid, 1_000, noon + SECOND)
+
+        assert RefundAdvice.objects.get().amount_minor == 1_000
+        assert ledger.check() == []
