@@ -15,7 +15,7 @@ from typing import Any, Final
 from cryptography.exceptions import InvalidTag
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, QuerySet
+from django.db.models import QuerySet
 
 from config.models import Alert
 from config.wire import b64
@@ -158,10 +158,11 @@ def acknowledge(*, parcel: Parcel, at: datetime) -> None:
         done = {"state": _State.REVERSED, "reversed_at": at}
     due = _due(parcel.kind)
     due.filter(pk=parcel.row).update(**done)
-    alerting = due.filter(authoriser__issuer=parcel.issuer, attempts__gte=TRIES_ALERTED)
     kind, _what = _ALERTS[parcel.kind]
     told = Alert.objects.filter(kind=kind, subject=parcel.tenant, cleared_at=None)
-    told.filter(~Exists(alerting)).update(cleared_at=at)
+    alerting = due.filter(authoriser__issuer=parcel.issuer, attempts__gte=TRIES_ALERTED)
+    if told.exists() and not alerting.exists():  # most have none: what is due is not looked through
+        told.update(cleared_at=at)
 
 
 def _due(kind: Kind) -> QuerySet[Any]:
