@@ -15,6 +15,7 @@ from typing import Any, Final
 from cryptography.exceptions import InvalidTag
 from django.conf import settings
 from django.db import connection
+from django.db.models import QuerySet
 
 from config.models import Alert
 from config.wire import b64
@@ -125,10 +126,9 @@ def postpone(*, parcel: Parcel, at: datetime) -> None:
     wait = ASK_AGAIN
     if not parcel.is_question:
         wait = timedelta(seconds=min(_ADVISE_AGAIN_MAX_S, 2.0 ** min(parcel.number, 10) / 2))
-    rows = RefundAdvice.objects if parcel.kind is Kind.REFUND else RemoteAuthorisation.objects
-    mine = rows.filter(pk=parcel.row, state=_STATES[parcel.kind], attempts=parcel.number)
+    mine = _due(parcel.kind).filter(pk=parcel.row, attempts=parcel.number)
     is_mine = mine.update(next_at=at + wait) == 1
-    if is_mine and not parcel.is_question and parcel.number == TRIES_ALERTED:
+    if is_mine and not parcel.is_question and parcel.number >= TRIES_ALERTED:
         _alert(parcel, at)
 
 
@@ -149,17 +149,25 @@ def _alert(parcel: Parcel, at: datetime) -> None:
 def acknowledge(*, parcel: Parcel, at: datetime) -> None:
     """Note that the issuer took a reversal or a refund, whoever had it in hand by now.
 
-    It hears us again, so its alert ends.
+    The alert ends with the last that was tried as often: one that is refused for ever keeps it,
+    whatever else the issuer takes.
     """
     if parcel.kind is Kind.REFUND:
-        refund = RefundAdvice.objects.filter(pk=parcel.row, state=RefundAdvice.State.DUE)
-        refund.update(state=RefundAdvice.State.TOLD, told_at=at)
+        done = {"state": RefundAdvice.State.TOLD, "told_at": at}
     else:
-        due = RemoteAuthorisation.objects.filter(pk=parcel.row, state=_State.REVERSAL_DUE)
-        due.update(state=_State.REVERSED, reversed_at=at)
+        done = {"state": _State.REVERSED, "reversed_at": at}
+    due = _due(parcel.kind)
+    due.filter(pk=parcel.row).update(**done)
     kind, _what = _ALERTS[parcel.kind]
     told = Alert.objects.filter(kind=kind, subject=parcel.tenant, cleared_at=None)
-    told.update(cleared_at=at)
+    alerting = due.filter(authoriser__issuer=parcel.issuer, attempts__gte=TRIES_ALERTED)
+    if told.exists() and not alerting.exists():  # most have none: what is due is not looked through
+        told.update(cleared_at=at)
+
+
+def _due(kind: Kind) -> QuerySet[Any]:
+    rows = RefundAdvice.objects if kind is Kind.REFUND else RemoteAuthorisation.objects
+    return rows.filter(state=_STATES[kind])
 
 
 def _claim(kind: Kind, told: Mapping[str, Any], busy: Mapping[int, int]) -> list[Parcel]:
@@ -170,20 +178,24 @@ def _claim(kind: Kind, told: Mapping[str, Any], busy: Mapping[int, int]) -> list
         found = cursor.fetchall()
     sealed = {row[3]: bytes(row[5]) for row in found}
     opened = {issuer: _opened(token, issuer) for issuer, token in sealed.items()}
-    tokens = [(row, opened[row[3]]) for row in found]
-    return [_parcel(kind, row, token) for row, token in tokens if token is not None]
+    parcels = [_parcel(kind, row, opened[row[3]]) for row in found]
+    for lost in parcels:
+        if not (lost.token or lost.is_question):
+            postpone(parcel=lost, at=told["at"])
+    return [parcel for parcel in parcels if parcel.token]
 
 
-def _opened(token: bytes, issuer: str) -> str | None:
-    """Return the token in clear; None where it was sealed with a key that is gone.
+def _opened(token: bytes, issuer: str) -> str:
+    """Return the token in clear; empty where it was sealed with a key that is gone.
 
-    What is due to that issuer comes again when its lease is over, and holds up no other's.
+    What is due to that issuer holds up no other's: advice is postponed as if nobody had answered,
+    a question comes again when its lease is over.
     """
     try:
         return authorisers.opened(token=token, issuer=issuer)
     except (InvalidTag, KeyError):
         logger.exception("the token for %s cannot be opened", issuer)
-        return None
+        return ""
 
 
 def _parcel(kind: Kind, row: tuple[Any, ...], token: str) -> Parcel:

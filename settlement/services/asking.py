@@ -27,6 +27,7 @@ from settlement.services import payments
 
 PART: Final = "authorisations"
 PLACES: Final = 256  # sendings at a time, over all issuers
+PLACES_ADVISING: Final = 128  # of them for reversals and refunds: the rest is for questions alone
 ENDED_AT_ONCE: Final = 50  # a turn must not outlast the leases
 POLL_S: Final = 0.25
 
@@ -49,6 +50,12 @@ class Senders:
     def free(self) -> int:
         """How many more may begin."""
         return PLACES - len(self.in_hand)
+
+    @property
+    def free_advising(self) -> int:
+        """How many more reversals and refunds may begin: nobody waits for those."""
+        advising = sum(not parcel.is_question for parcel in self.in_hand)
+        return min(self.free, PLACES_ADVISING - advising)
 
     def busy(self, *, kind: Kind) -> Counter[int]:
         """Return how many of ``kind`` are in hand by issuer."""
@@ -150,7 +157,7 @@ def settle(outcome: Outcome, *, at: datetime) -> None:
 def _take_on(under_way: Senders, waiting: frozenset[Kind], at: datetime) -> None:
     """Take on what is due: first what a customer waits for, last what nobody does."""
     for kind, claim in _CLAIMS.items():
-        free = under_way.free
+        free = under_way.free if kind is Kind.QUESTION else under_way.free_advising
         if kind in waiting and free > 0:
             for parcel in claim(busy=under_way.busy(kind=kind), limit=free, at=at):
                 under_way.begin(parcel)

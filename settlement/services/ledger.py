@@ -274,18 +274,20 @@ SELECT format('payment %s: %s, at its issuer %s', r.document, p.state, r.state)
  WHERE (p.state = 'APPROVING') IS DISTINCT FROM (r.state = 'ASKED')
     OR (p.state = 'APPROVED') IS DISTINCT FROM (r.state = 'APPROVED')
 UNION ALL
-SELECT format('payment %s: %s back to its card, its issuer told of %s', a.document,
-              COALESCE(sum(b.amount_minor), 0), a.minor)
-  FROM (SELECT document, min(due_at) AS since, sum(amount_minor) AS minor
+SELECT format('payment %s: %s back to its card, its issuer told of %s',
+              COALESCE(b.document, a.document), COALESCE(b.minor, 0), COALESCE(a.minor, 0))
+  FROM (SELECT document, sum(amount_minor) AS minor
           FROM issuers_refundadvice GROUP BY document) a
-  LEFT JOIN (SELECT p.reference, g.posted_at, t.amount_minor
-               FROM settlement_transfer t
-               JOIN settlement_payment p ON p.id = t.payment_id
+  FULL JOIN (SELECT r.document, sum(t.amount_minor) AS minor
+               FROM issuers_remoteauthorisation r
+               JOIN settlement_payment p ON p.reference = r.document AND p.refunded_minor > 0
+               JOIN settlement_transfer t ON t.payment_id = p.id
                JOIN settlement_posting g ON g.id = t.posting_id
                JOIN settlement_ledgeraccount c ON c.id = t.credit_id
-              WHERE t.code = 'REFUND' AND c.kind = 'CARDHOLDER') b
-    ON b.reference = a.document AND b.posted_at >= a.since
- GROUP BY a.document, a.minor HAVING a.minor <> COALESCE(sum(b.amount_minor), 0)
+              WHERE t.code = 'REFUND' AND c.kind = 'CARDHOLDER'
+                AND g.posted_at >= (SELECT min(due_at) FROM issuers_refundadvice)
+              GROUP BY r.document) b ON b.document = a.document
+ WHERE a.minor IS DISTINCT FROM b.minor
 UNION ALL
 SELECT format('account %s: due to its holder %s, ledger %s', COALESCE(x.owner, l.owner), x.minor,
               l.minor)

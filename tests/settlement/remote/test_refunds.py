@@ -278,6 +278,37 @@ class TestTelling:
 
         assert Alert.objects.get().cleared_at == noon + timedelta(hours=1)
 
+    def test_a_refund_refused_for_ever_keeps_its_alert_while_others_are_taken(
+        self, paid, refund, noon
+    ):
+        refused = self.postponed(noon)
+        alert = Alert.objects.get()
+        give_back(paid, 1_000, noon)
+        (taken,) = outbox.claim_refunds(busy={}, limit=9, at=noon)
+
+        outbox.acknowledge(parcel=taken, at=noon + SECOND)
+        alert.refresh_from_db()
+        assert alert.cleared_at is None
+
+        outbox.acknowledge(parcel=refused, at=noon + 2 * SECOND)
+        alert.refresh_from_db()
+        assert alert.cleared_at == noon + 2 * SECOND
+
+    def test_an_alert_does_not_hang_on_one_sending(self, refund, noon):
+        RefundAdvice.objects.update(attempts=outbox.TRIES_ALERTED)  # whose sender was killed
+        (parcel,) = outbox.claim_refunds(busy={}, limit=9, at=noon)
+
+        outbox.postpone(parcel=parcel, at=noon)
+
+        assert Alert.objects.get().kind == "refunds_unacknowledged"
+
+    def postponed(self, noon):
+        """Return the refund that is due as often refused as raises an alert."""
+        RefundAdvice.objects.update(attempts=outbox.TRIES_ALERTED - 1)
+        (parcel,) = outbox.claim_refunds(busy={}, limit=9, at=noon)
+        outbox.postpone(parcel=parcel, at=noon)
+        return parcel
+
     def test_an_issuer_that_is_down_holds_no_refund_up(self, payer, paid, authority, noon):
         issuer = payer.held.card.issuer
         told_by = {"issuer": issuer, "token": at_issuers.TOKEN, "at": noon, "actor": SYSTEM}
@@ -312,6 +343,40 @@ class TestTelling:
 
         assert told(authority, request) == {theirs.reference: 500}
         assert RefundAdvice.objects.get(reference=refund.reference).state == "DUE"
+
+    def test_an_issuer_whose_token_is_lost_has_an_alert_and_is_tried_less_and_less(
+        self, refund, noon
+    ):
+        Authoriser.objects.update(token=b"\0" * 40)
+        at, waits = noon, []
+        for _ in range(outbox.TRIES_ALERTED):
+            assert not Alert.objects.exists()
+            assert not outbox.claim_refunds(busy={}, limit=9, at=at)
+            next_at = RefundAdvice.objects.get().next_at
+            waits.append((next_at - at).total_seconds())
+            at = next_at
+
+        assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+        assert Alert.objects.get().kind == "refunds_unacknowledged"
+
+    def test_issuers_that_hang_leave_places_for_questions(
+        self, payer, terminal, paid, authority, noon, monkeypatch
+    ):
+        monkeypatch.setattr(asking, "PLACES", 4)
+        monkeypatch.setattr(asking, "PLACES_ADVISING", 2)
+        for _ in range(4):
+            give_back(paid, 1, noon)
+        authority.behave(failure="hang", refund_failure="hang")
+        with asking.senders(clock=lambda: noon) as under_way:
+            turn = {"under_way": under_way, "clock": lambda: noon, "wait_s": 0.01}
+            asking.turn(unsettled=[], **turn)
+            assert under_way.free == 2
+
+            payer.asks_to_pay(terminal.asks(500, at=noon), at=noon)
+            asking.turn(unsettled=[], **turn)
+            kinds = [parcel.kind for parcel in under_way.in_hand]
+
+        assert sorted(kinds) == ["QUESTION", "REFUND", "REFUND"]
 
     def test_an_issuer_has_its_places(self, payer, refund, noon):
         busy = {payer.held.card.issuer.pk: outbox.PLACES_REFUNDING}
@@ -506,3 +571,29 @@ class TestTheDatabase:
 
         told_ = f"payment {paid.reference}: 4000 back to its card, its issuer told of 4001"
         assert ledger.check() == [told_]
+
+    def test_negative_control_a_refund_that_nobody_is_told_of_is_found(
+        self, paid, terminal, payer, noon, monkeypatch
+    ):
+        give_back(paid, 4_000, noon)  # since when advice is written
+        other = terminal.asks(500, at=noon)
+        payer.pays(other, at=noon)
+        monkeypatch.setattr(refunds, "_advising", lambda *_told: [])
+
+        give_back(other, 200, noon)
+
+        told_ = f"payment {other.reference}: 200 back to its card, its issuer told of 0"
+        assert ledger.check() == [told_]
+
+    def test_what_was_refunded_before_advice_was_written_is_found_good(
+        self, paid, terminal, payer, noon, monkeypatch
+    ):
+        with monkeypatch.context() as before:
+            before.setattr(refunds, "_advising", lambda *_told: [])
+            give_back(paid, 4_000, noon)
+        assert ledger.check() == []
+
+        give_back(paid, 1_000, noon + SECOND)
+
+        assert RefundAdvice.objects.get().amount_minor == 1_000
+        assert ledger.check() == []
