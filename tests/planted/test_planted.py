@@ -19,6 +19,7 @@ SELECT r.payment_id FROM settlement_paymentrequest r
    AND NOT EXISTS (SELECT FROM benefits_redemption d WHERE d.document = p.reference)
  ORDER BY p.id LIMIT 1
 """
+ITEM = "SELECT serial FROM settlement_stockitem WHERE state = 'SOLD'"
 LINE = """
 SELECT l.id FROM benefits_lock l JOIN benefits_holding h ON h.id = l.holding_id
  WHERE l.state = 'COMMITTED' AND l.restored_minor < l.amount_minor AND h.kind = %s
@@ -136,6 +137,15 @@ def test_planted_record_the_portal_never_saw(scene):
     lost = approved | {"digest": "0" * 64, "atc": 9_999, "tap": 9_999, "online": False}
     log.open("a").write(json.dumps(lost | {"result": "approved"}) + "\n")
     assert scene.found() == ({"I2"}, {"0" * 64})
+
+
+@pytest.mark.parametrize("kind", ["GIFT", "LOTTERY"])
+def test_planted_ticket_under_another_serial(scene, kind):
+    """Of the one the shop's machine has rolls of its own, of the other the portal has the stock."""
+    ticket = scene.one("SELECT reference FROM settlement_redemption WHERE kind = %s", kind)
+    items = {f"item {scene.one(ITEM)}"} if kind == "LOTTERY" else set()
+    scene.do("UPDATE settlement_redemption SET item_serial = 'X' WHERE reference = %s", ticket)
+    assert scene.found() == ({"I2"}, {ticket, *items})
 
 
 class TestSalesAtTills:
