@@ -1,6 +1,6 @@
 """``./paydesk test``: every check and test on servers of its own, and a table of how it went.
 
-Three parts run side by side; what each says is then told whole, when it has ended.
+Two parts run side by side; what each says is then told whole, when it has ended.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from config.stack.places import CHECKOUT, CannotStart, Places
 from config.stack.supervisor import Supervisor
 
 NOTHING_COLLECTED = 5  # pytest's exit status when no test matched
-LANES = 3  # on two processors: each part waits a good part of its time
+LANES = 2
 
 INTERRUPTED = 130
 
@@ -127,9 +127,9 @@ async def _run_lanes(
     narrowed: bool,
     serving: Awaitable[None],
 ) -> list[Outcome]:
-    """Run some parts at a time, in their order; return how all went in the order of ``chosen``.
+    """Run two parts at a time, in their order; return how all went in the order of ``chosen``.
 
-    Whichever lane is free takes the next part, so that all end at about the same time. Those that
+    Whichever lane is free takes the next part, so that both end at about the same time. Those that
     run alone come last. A part that needs the servers waits until ``serving`` is done.
     """
     alone = len(chosen) == 1

@@ -1,4 +1,4 @@
-"""Parts run side by side, and what each says stays in one piece."""
+"""Two parts run side by side, and what each says stays in one piece."""
 
 import asyncio
 import os
@@ -69,8 +69,7 @@ async def test_what_runs_alone_comes_last_and_meets_none(pair):
     assert [outcome.result for outcome in outcomes] == ["failed", "passed"]
 
 
-async def test_whichever_lane_is_free_takes_the_next(pair, monkeypatch):
-    monkeypatch.setattr(runner, "LANES", 2)
+async def test_whichever_lane_is_free_takes_the_next(pair):
     one, two = pair()
     quick = Part(name="quick", commands=(_argv(""),), may_take_s=9)
 
