@@ -29,6 +29,7 @@ def folder(noon, tmp_path):
     taken = atm.takes(made.approved(payer, at=noon), at=noon)
     atm.reports(taken, at=noon)
     line = {"op": "dispensed", "redemption": taken.reference, "dispensed_minor": 10_000}
+    line |= {"item_serial": ""}
     (tmp_path / "machines.jsonl").write_text(json.dumps(line) + "\n")
     return tmp_path
 

@@ -187,7 +187,8 @@ class TestKilled:
 
 class TestRefunds:
     @pytest.fixture
-    def paid(self, payer, terminal):
+    def paid(self, payer, terminal, settings):
+        settings.AUTHORISER_DEADLINE_S = 60
         request = start(payer, terminal)
         with asker():
             eventually(is_settled)
