@@ -2,9 +2,11 @@
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
+from itertools import cycle
 from typing import Any, Final, NamedTuple
 
 from issuers.wire.authorising import Decision, Question, Refund
@@ -67,6 +69,7 @@ class Book:
     refunded: dict[str, Refund] = field(default_factory=dict)
     asked: int = 0
     told: int = 0  # of refunds, each as often as it came
+    _failures: dict[str, Failure] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def authorise(self, question: Question) -> tuple[Failure, Decision]:
@@ -146,4 +149,10 @@ class Book:
     def _failure(self, failure: Failure, name: str) -> Failure:
         if failure is not Failure.MIXED:
             return failure
-        return random.Random(f"{self.seed} {name}").choice(_MIXED)  # noqa: S311
+        return self._failures.get(name) or self._failures.setdefault(name, next(self._turns))
+
+    @cached_property
+    def _turns(self) -> Iterator[Failure]:
+        """The failures in turn, so that as many names as there are of them meet them all."""
+        order = random.Random(self.seed).sample(_MIXED, len(_MIXED))  # noqa: S311
+        return cycle(order)

@@ -102,6 +102,14 @@ class TestTheBook:
 
         assert drawn(1) == drawn(1) != drawn(2)
 
+    def test_fails_in_every_way_before_it_fails_twice_in_one(self):
+        book = Book(pause=lambda _s: None, settings=Settings(failure=Failure.MIXED))
+        met = [book.authorise(ASKED._replace(document=f"PAY-{n}"))[0] for n in range(7)]
+        again = [book.authorise(ASKED._replace(document=f"PAY-{n}"))[0] for n in range(7)]
+
+        assert set(met) == set(Failure) - {Failure.MIXED}
+        assert again == met
+
 
 class TestWhatIsBelieved:
     @pytest.mark.parametrize(
