@@ -58,9 +58,10 @@ def _run(options):
         avenger.run(nemesis.plan(kills=options.kills, seed=options.seed, chosen=options.targets))
     except nemesis.NotBack as away:
         lost.append(str(away))
-    ended = time.monotonic()
-    for uploader in uploaders:
-        uploader.ask_to_stop()
+    finally:  # whatever breaks here, the run ends
+        ended = time.monotonic()
+        for uploader in uploaders:
+            uploader.ask_to_stop()
     settled_s = _settle(stack, settings.VISIBILITY_TIMEOUT_S, since=avenger.struck_at)
     deadline = time.monotonic() + STOPPED_WITHIN_S
     finished = [uploader.wait(until=deadline) for uploader in uploaders]

@@ -102,6 +102,8 @@ class Nemesis:
     def _kill_worker(self, target, kind):
         """Kill a worker just after it took batches on, and let nothing else disturb its return."""
         self._calm()
+        # One that lost the broker just before may be on its way up again, without children.
+        self._until(lambda: self._stack.serves(target), f"{target} is there to be killed")
         victim = self._random.choice(self._victims(target, kind))
         with self._stack.database() as connection:
             waiting = self._claimed(connection)
@@ -180,10 +182,16 @@ class Nemesis:
 
     def _until(self, is_so, what):
         deadline = time.monotonic() + BACK_WITHIN_S
-        while not is_so():
+        while not self._is_now(is_so):
             if time.monotonic() > deadline:
                 raise NotBack(f"not within {BACK_WITHIN_S} s: {what}")
             time.sleep(0.05)
+
+    def _is_now(self, is_so):
+        try:
+            return is_so()
+        except psycopg.OperationalError:  # a busy machine may take its time to let us in
+            return False
 
     def _claimed(self, connection):
         """Return what waits to be posted, once a worker has some in hand or three seconds on."""
