@@ -1,10 +1,12 @@
 """A shop's stock under attack: odd files, and one serial that is to be handed out twice (§5)."""
 
 import pytest
+from django.db import OperationalError, connection, transaction
 
 from config.audit import SYSTEM
 from settlement.models import Redemption, StockItem
 from settlement.rules.redeeming import Report
+from settlement.services.stock import handing_out
 from settlement.services.stock_files import take_in
 from tests.factories import preapprovals as made
 from tests.factories.merchants import StoreFactory
@@ -151,3 +153,35 @@ class TestTwoMachines:
             assert faults(told) == []
             assert [each.state for each in told] == ["COMPLETED", "REVERSED"]
         assert sorted(states().values()).count("HELD") == 0
+
+    def second_sale(self, noon):
+        """Let one machine's sale stand uncommitted; return what the other's comes to meanwhile."""
+        tills, words = self.at_two(noon)
+        first, second = (till.takes(word, at=noon) for till, word in zip(tills, words, strict=True))
+
+        def sell():
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '300ms'")
+                return handing_out.sell(second, serial="OWN-2")
+
+        with transaction.atomic():
+            handing_out.sell(first, serial="OWN-1")
+            return run([sell])[0]
+
+    def test_take_turns(self, noon):
+        assert isinstance(self.second_sale(noon), OperationalError)
+
+    def test_control_without_turns_neither_waits(self, noon, monkeypatch):
+        monkeypatch.setattr(handing_out, "_one_report_at_a_time", lambda _redemption: None)
+        assert self.second_sale(noon) == "OWN-2"
+
+    def test_of_which_one_held_nothing_takes_what_the_other_holds(self, noon):
+        """The stock came in between: the first machine took its number before, the second after."""
+        tills, words = self.at_two(noon)
+        first = tills[0].takes(words[0], at=noon)
+        load(tills[0], "A-1", at=noon)
+        second = tills[1].takes(words[1], at=noon)
+        assert tills[0].reports(first, item_serial="A-1", at=noon).item_serial == "A-1"
+        assert refused(tills[1].reports, second, item_serial="A-1", at=noon) == "item_sold"
+        assert tills[1].reports(second, "NONE", at=noon).state == "REVERSED"
+        assert states() == {"A-1": "SOLD"}
