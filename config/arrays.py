@@ -1,4 +1,4 @@
-"""PostgreSQL arrays of integers or byte strings, written as literals at once.
+"""PostgreSQL arrays of integers, texts or byte strings, written as literals at once.
 
 The driver writes a list value by value, which for the ids of a large posting takes longer than the
 query they are for.
@@ -15,6 +15,12 @@ def of(values: Iterable[int]) -> str:
 def columns(rows: Collection[Sequence[int]], *, width: int) -> list[str]:
     """Return one array per column of ``rows``, each ``width`` integers long."""
     return [of(column) for column in zip(*rows, strict=True)] or ["{}"] * width
+
+
+def of_texts(values: Iterable[str]) -> str:
+    """Return ``values`` as the literal of an array; the statement casts it (``%s::varchar[]``)."""
+    quoted = [value.replace("\\", r"\\").replace('"', r"\"") for value in values]
+    return '{"' + '","'.join(quoted) + '"}' if quoted else "{}"
 
 
 def of_bytes(values: Iterable[bytes]) -> str:

@@ -16,10 +16,14 @@ def new(prefix: str) -> str:
 
 
 def many(prefix: str, count: int) -> list[str]:
-    """Return ``count`` fresh references, drawn at once."""
+    """
+    Return ``count`` fresh references, drawn at once, in ascending order.
+
+    Rows that take them in turn go into an index of references side by side, not all over it.
+    """
     drawn = secrets.token_bytes(_BYTES * count)
     starts = range(0, len(drawn), _BYTES)
-    return [f"{prefix}-{_written(drawn[start : start + _BYTES])}" for start in starts]
+    return sorted([f"{prefix}-{_written(drawn[start : start + _BYTES])}" for start in starts])
 
 
 def _written(drawn: bytes) -> str:

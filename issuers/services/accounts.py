@@ -30,8 +30,7 @@ class ExceedsHold(Refused):
     title = "More than was set aside"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfflineChange:
+class OfflineChange(NamedTuple):
     """What one accepted offline record does to an account. Amounts are minor units.
 
     A sale: ``balance_minor`` -amount, ``used_minor`` amount. A void: +amount and 0, for it gives no

@@ -18,12 +18,12 @@ def refers(**tables: str) -> pgtrigger.Trigger:
     For columns with ``db_constraint=False`` on rows that are never changed, and to tables whose
     rows are never deleted. Null names nothing and passes.
     """
-    # Table and column names are the models' own, never input.
-    lost = " UNION ALL ".join(
-        f"SELECT '{column}' AS name FROM new_rows n WHERE n.{column} IS NOT NULL"  # noqa: S608
-        f" AND NOT EXISTS (SELECT FROM {table} t WHERE t.id = n.{column})"
-        for column, table in sorted(tables.items())
-    )
+    # Table and column names are the models' own, never input. The new rows are read once, however
+    # many columns there are to look up.
+    named = dict(sorted(tables.items()))
+    joins = " ".join(f"LEFT JOIN {named[each]} {each}_ ON {each}_.id = n.{each}" for each in named)
+    lost = {each: f"n.{each} IS NOT NULL AND {each}_.id IS NULL" for each in named}
+    which = " ".join(f"WHEN {is_lost} THEN '{each}'" for each, is_lost in lost.items())
     return pgtrigger.Trigger(
         name="refers",
         level=pgtrigger.Statement,
@@ -33,7 +33,8 @@ def refers(**tables: str) -> pgtrigger.Trigger:
         func=f"""
             DECLARE lost text;
             BEGIN
-            SELECT name INTO lost FROM ({lost}) l LIMIT 1;
+            SELECT CASE {which} END INTO lost FROM new_rows n {joins}
+             WHERE {" OR ".join(lost.values())} LIMIT 1;
             IF FOUND THEN
                 RAISE EXCEPTION '% of % refers to nothing', lost, TG_TABLE_NAME
                     USING ERRCODE = 'foreign_key_violation';

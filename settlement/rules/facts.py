@@ -5,8 +5,9 @@ Times are epoch seconds, amounts minor units, ids the portal's own; references s
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -98,26 +99,26 @@ class Seen(NamedTuple):
     payment_id: int | None
 
 
+type Counter = tuple[int, int]  # card and phone
+
+
 class Genuine(NamedTuple):
-    """A record that passed every check of its own: whose card it is stands fast."""
+    """
+    A record that passed every check of its own: whose card it is stands fast.
+
+    ``counter``: what keeps its ATC, the card on this phone, across certificates. ``used_atc``: what
+    is used up once for all certificates of a key, its first one and the ATC.
+    """
 
     taken: Taken
     record: OfflineRecord
     card: Card
     credential: Credential
-
-    @property
-    def counter(self) -> "Counter":
-        """Return what keeps its ATC: the card on this phone, across certificates."""
-        return (self.credential.card_id, self.credential.phone_id)
-
-    @property
-    def used_atc(self) -> tuple[int, int]:
-        """Return what is used up once for all certificates of a key: its first one, and the ATC."""
-        return (self.credential.first_id or self.credential.credential_id, self.record.atc)
+    counter: Counter
+    used_atc: tuple[int, int]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Sale:
     """A posted offline sale, as far as its void must know it."""
 
@@ -130,6 +131,13 @@ class Sale:
     liability: Liability
     fee_minor: int = 0  # of a sale that posts now
     voided: bool = False
+
+
+# The taps of a posting fall into a few thousand seconds, and each is told three times.
+@lru_cache(maxsize=8192)
+def moment(at: int) -> datetime:
+    """Return epoch seconds as rows and events tell them."""
+    return datetime.fromtimestamp(at, UTC)
 
 
 class Tap(NamedTuple):
@@ -187,9 +195,6 @@ class Weighed(NamedTuple):
     def is_plain(self) -> bool:
         """Return whether it was decided without a listing, by the time the record states."""
         return self.listing is None and not self.counted.because
-
-
-type Counter = tuple[int, int]  # card and phone
 
 
 @dataclass(slots=True, kw_only=True)

@@ -34,7 +34,11 @@ class Terms(NamedTuple):
 
 def in_force(agreed: Sequence[Terms], *, at: int) -> Terms | None:
     """Return the terms in force at ``at`` of those ``agreed`` with a merchant, None before all."""
-    return max((terms for terms in agreed if terms.since <= at), default=None)
+    found = None
+    for terms in agreed:
+        if terms.since <= at and (found is None or terms > found):
+            found = terms
+    return found
 
 
 def fee_of(

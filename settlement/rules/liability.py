@@ -34,6 +34,8 @@ def weigh(genuine: Genuine, history: History) -> Weighed:
     entry. The issuer bears what a phone paid that had applied the block, and must look into it.
     """
     taken, counted = genuine.taken, counted_at(genuine, history)
+    if genuine.card.card_id not in history.listings:
+        return Weighed(CARDHOLDER, counted)
     in_force = _in_force(genuine, history, counted.at)
     if not in_force:
         return Weighed(CARDHOLDER, counted)
@@ -62,10 +64,9 @@ def counted_at(genuine: Genuine, history: History) -> Counted:
     issued, enrolled = genuine.credential.issued, reader.enrolled_at
     given = history.first_given.get(claimed, 0)
     emptied = history.emptied.get(taken.batch_id, 0)
-    earliest = max(issued, given, emptied, enrolled)
-    if at >= earliest:
+    if at >= issued and at >= given and at >= emptied and at >= enrolled:
         return Counted(at, "")
-    _, because = max(
+    earliest, because = max(
         (issued, "certificate"), (given, "list"), (emptied, "batch"), (enrolled, "enrolment")
     )
     return Counted(min(earliest, taken.arrived_at), because)

@@ -61,20 +61,16 @@ class Verdict(NamedTuple):
     weighed: Weighed | None = None  # a sale's that posts: what the liability was decided by
 
 
-def judge(taken: Taken, history: History) -> tuple[Verdict, Genuine | None]:
-    """
-    Return the verdict on one record, by the facts alone; nothing is changed.
-
-    With it comes the record as whose it is stands fast; None for one that has a fault of its own.
-    """
-    fault = fault_of(taken)
-    if fault is not None:
-        return Verdict(posted=False, reason=fault), None
-    genuine = genuine_of(taken)
-    return _judge_genuine(genuine, history), genuine
+def prove(taken: Taken) -> Genuine | Reason:
+    """Return the record as whose it is stands fast, or the fault that it has of its own."""
+    return fault_of(taken) or genuine_of(taken)
 
 
-def _judge_genuine(genuine: Genuine, history: History) -> Verdict:
+def judge(proof: Genuine | Reason, history: History) -> Verdict:
+    """Return the verdict on one record that :func:`prove` looked at; nothing is changed."""
+    if isinstance(proof, Reason):
+        return Verdict(posted=False, reason=proof)
+    genuine = proof
     seen = history.seen.get(genuine.used_atc)
     if seen is not None:
         return _again(genuine, seen, history)
@@ -145,7 +141,10 @@ def genuine_of(taken: Taken) -> Genuine:
     assert taken.record is not None, "the record could not be read"
     assert taken.card is not None, "the card is unknown"
     assert taken.credential is not None, "the certificate is unknown"
-    return Genuine(taken, taken.record, taken.card, taken.credential)
+    record, credential = taken.record, taken.credential
+    counter = (credential.card_id, credential.phone_id)
+    used_atc = (credential.first_id or credential.credential_id, record.atc)
+    return Genuine(taken, record, taken.card, credential, counter, used_atc)
 
 
 def _again(genuine: Genuine, seen: Seen, history: History) -> Verdict:
@@ -171,7 +170,8 @@ def _over_profile(genuine: Genuine) -> bool:
         or record.amount > profile.per_payment_cap
         or record.uses > profile.upper_uses
         or record.cumulative > profile.cumulative_cap
-        or record.at >= min(genuine.credential.expires, profile.contact_by)
+        or record.at >= genuine.credential.expires
+        or record.at >= profile.contact_by
         or (record.verified is Verification.NONE and record.amount > profile.unverified_cap)
     )
 
@@ -196,7 +196,7 @@ def _judge_void(genuine: Genuine, history: History) -> Verdict:
 
 def _gap(genuine: Genuine, history: History) -> Gap | None:
     newest, atc = history.newest.get(genuine.counter, 0), genuine.record.atc
-    return Gap(newest + 1, atc - 1) if atc > newest + 1 else None
+    return None if atc <= newest + 1 else Gap(newest + 1, atc - 1)
 
 
 def _rolled_back(genuine: Genuine, history: History) -> bool:

@@ -4,7 +4,8 @@ Pure: the ids the new payments will have are drawn beforehand. Record by record,
 part of the history the next one is judged by, so n records in one batch end as n batches of one.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
@@ -13,22 +14,27 @@ from zoneinfo import ZoneInfo
 
 from settlement.rules import fees, liability
 from settlement.rules.facts import Genuine, History, Sale, Seen, Taken, Tap
-from settlement.rules.offline import Reason, Verdict, judge
+from settlement.rules.offline import Reason, Verdict, judge, prove
 
 _QUARTER_S: Final = 15 * 60
 
 
 class Entry(NamedTuple):
-    """One record with its verdict; ``sale``: what it made or voided, if it had an effect."""
+    """
+    One record with its verdict.
+
+    ``effect``: the record as whose it is stands fast, and the sale it made or voided; None for one
+    that had no effect.
+    """
 
     taken: Taken
     verdict: Verdict
-    sale: Sale | None
+    effect: tuple[Genuine, Sale] | None
 
     @property
     def payment_id(self) -> int | None:
         """Return the payment it made, voided or came second to."""
-        return self.verdict.payment_id if self.sale is None else self.sale.payment_id
+        return self.verdict.payment_id if self.effect is None else self.effect[1].payment_id
 
 
 class Void(NamedTuple):
@@ -47,28 +53,37 @@ class Sheet:
     voids: list[Void] = field(default_factory=list)
     filling: set[tuple[int, int]] = field(default_factory=set)  # card, phone: a late ATC came
 
-    @property
-    def posted(self) -> Iterator[tuple[Genuine, int]]:
-        """Return what used an ATC up, each with its payment's id."""
-        yield from ((genuine, sale.payment_id) for genuine, sale in self.sales)
-        yield from ((void.genuine, void.sale.payment_id) for void in self.voids)
-
 
 def draw_up(
-    *, records: Iterable[Taken], history: History, fresh: Iterator[tuple[int, str]]
+    *, records: Sequence[Taken], history: History, fresh: Iterator[tuple[int, str]]
 ) -> Sheet:
-    """
-    Judge ``records`` in order and return their sheet; ``history`` grows with each that posts.
-
-    ``fresh``: ids and references for new payments, enough for one per record that may post.
-    """
-    sheet = Sheet()
-    for taken in records:
-        (verdict, genuine), sale = judge(taken, history), None
-        if genuine and verdict.posted and verdict.reason != Reason.ALREADY_POSTED:
-            sale = _post(sheet, genuine, verdict, history, fresh)
-        sheet.entries.append(Entry(taken, verdict, sale))
+    """Judge ``records`` in order and return their sheet, as :func:`judging` fills it."""
+    sheet, proven = Sheet(), zip(records, map(prove, records), strict=True)
+    deque(judging(sheet=sheet, proven=proven, history=history, fresh=fresh), maxlen=0)
     return sheet
+
+
+def judging(
+    *,
+    sheet: Sheet,
+    proven: Iterable[tuple[Taken, Genuine | Reason]],
+    history: History,
+    fresh: Iterator[tuple[int, str]],
+) -> Iterator[Entry]:
+    """
+    Judge records in order, each as it is asked for; ``sheet`` and ``history`` grow with it.
+
+    ``proven``: each with what :func:`prove` says of it. ``fresh``: ids and references for new
+    payments, enough for one per record that may post.
+    """
+    for taken, proof in proven:
+        verdict, effect = judge(proof, history), None
+        if verdict.posted and verdict.reason != Reason.ALREADY_POSTED:
+            assert not isinstance(proof, Reason), "what has a fault of its own does not post"
+            effect = (proof, _post(sheet, proof, verdict, history, fresh))
+        entry = Entry(taken, verdict, effect)
+        sheet.entries.append(entry)
+        yield entry
 
 
 def draw_up_one(
@@ -77,7 +92,7 @@ def draw_up_one(
     """Return the sheet of one sale approved online; ``fresh``: its payment's id and reference."""
     sheet = Sheet()
     sale = _post(sheet, genuine, verdict, history, iter([fresh]), online=True)
-    sheet.entries.append(Entry(genuine.taken, verdict, sale))
+    sheet.entries.append(Entry(genuine.taken, verdict, (genuine, sale)))
     return sheet
 
 
@@ -92,39 +107,43 @@ def _post(
 ) -> Sale:
     sale, counter, atc = verdict.sale, genuine.counter, genuine.record.atc
     if sale is None:
-        sale = _sale(genuine, verdict, *next(fresh))
-        sale.fee_minor = _fee(genuine, verdict, history, online=online)
+        sale = _sale(genuine, verdict, history, *next(fresh), online=online)
         history.sales[counter, atc] = sale
-        _note_latest(genuine, history)
+        latest = history.latest.get(counter)
+        if latest is None or atc > latest.atc:
+            history.latest[counter] = Tap(atc, genuine.record.at)
         sheet.sales.append((genuine, sale))
     else:
         sale.voided = True
         sheet.voids.append(Void(genuine, sale))
     newest = history.newest.get(counter, 0)
-    if atc < newest:
+    if atc > newest:
+        history.newest[counter] = atc
+    elif atc < newest:
         sheet.filling.add(counter)
-    history.newest[counter] = max(atc, newest)
-    seen = Seen(genuine.taken.digest, sale.payment_id)
-    history.seen[genuine.used_atc] = seen
+    history.seen[genuine.used_atc] = Seen(genuine.taken.digest, sale.payment_id)
     return sale
 
 
-def _note_latest(genuine: Genuine, history: History) -> None:
-    latest = history.latest.get(genuine.counter)
-    if latest is None or genuine.record.atc > latest.atc:
-        history.latest[genuine.counter] = Tap(genuine.record.atc, genuine.record.at)
-
-
-def _sale(genuine: Genuine, verdict: Verdict, payment_id: int, reference: str) -> Sale:
+def _sale(
+    genuine: Genuine,
+    verdict: Verdict,
+    history: History,
+    payment_id: int,
+    reference: str,
+    *,
+    online: bool,
+) -> Sale:
     reader, record = genuine.taken.reader, genuine.record
     return Sale(
-        payment_id=payment_id,
-        reference=reference,
-        reader_id=reader.device_id,
-        amount_minor=record.amount,
-        currency=record.currency,
-        business_date=business_date(at=record.at, time_zone=reader.time_zone),
-        liability=verdict.liability,
+        payment_id,
+        reference,
+        reader.device_id,
+        record.amount,
+        record.currency,
+        _day_of(record.at // _QUARTER_S, reader.time_zone),
+        verdict.liability,
+        _fee(genuine, verdict, history, online=online),
     )
 
 

@@ -1,44 +1,35 @@
-"""A sheet into the database: each kind of row in one statement, whatever their number."""
+"""The documents of a posting, row by row; each kind enters in one statement, however many."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
 
 from config.pipeline import Statement
 from settlement.models import AtcSeen, BatchRecord, Payment
-from settlement.rules.facts import Genuine, Sale
+from settlement.rules.facts import Bearer, Genuine, Sale, moment
 from settlement.rules.sheet import Entry, Sheet
 from settlement.services import copying
 
+type Row = tuple[object, ...]
 
-def insert_payments(sheet: Sheet, *, at: datetime) -> None:
+
+def insert_payments(rows: Iterable[Row]) -> None:
     """
-    Insert the payments; one voided on the same sheet is born REVERSED.
-
-    In the order of credential and ATC, as :func:`use_atcs`: two postings that bring the same ATC
-    never wait for each other in a circle.
+    Insert the rows of :func:`payment`, each taken when its turn has come.
 
     :raises IntegrityError: another posting took an ATC after the history was read
     """
-    copying.insert(model=Payment, fields=_PAYMENT_FIELDS, rows=_payments(sheet, at))
+    copying.insert(model=Payment, fields=_PAYMENT_FIELDS, rows=rows)
 
 
 def inserting(sheet: Sheet, *, at: datetime) -> list[Statement]:
-    """Return the statements of :func:`insert_payments`, then :func:`use_atcs`, for a few rows."""
+    """Return the statements that insert the payments of a small sheet, then take their ATCs."""
+    payments = [payment(*posted, at) for posted in sheet.sales]
+    atcs = [used_atc(*posted) for posted in sheet.sales]
     return [
-        *(
-            copying.inserting(model=Payment, fields=_PAYMENT_FIELDS, row=row)
-            for row in _payments(sheet, at)
-        ),
-        *(
-            copying.inserting(model=AtcSeen, fields=_ATC_FIELDS, row=row)
-            for row in _used_atcs(sheet)
-        ),
+        *(copying.inserting(model=Payment, fields=_PAYMENT_FIELDS, row=row) for row in payments),
+        *(copying.inserting(model=AtcSeen, fields=_ATC_FIELDS, row=row) for row in atcs),
     ]
-
-
-def _payments(sheet: Sheet, at: datetime) -> Iterator[tuple[object, ...]]:
-    for genuine, sale in sorted(sheet.sales, key=_by_atc):
-        yield _payment(genuine, sale, at)
 
 
 _PAYMENT_FIELDS = (
@@ -65,18 +56,17 @@ _PAYMENT_FIELDS = (
 )
 
 
-def _by_atc(posted: tuple[Genuine, Sale]) -> tuple[int, int]:
-    genuine, _sale = posted
-    return (genuine.credential.credential_id, genuine.record.atc)
+_BEARERS: Final = {each: each.value for each in Bearer}
 
 
-def _payment(genuine: Genuine, sale: Sale, at: datetime) -> tuple[object, ...]:
+def payment(genuine: Genuine, sale: Sale, at: datetime) -> Row:
+    """Return the row of a sale's payment, APPROVED whatever takes it back afterwards."""
     taken, record, reader = genuine.taken, genuine.record, genuine.taken.reader
     return (
         sale.payment_id,
         sale.reference,
         "OFFLINE",
-        "REVERSED" if sale.voided else "APPROVED",
+        "APPROVED",
         sale.amount_minor,
         sale.currency,
         reader.merchant_id,
@@ -87,55 +77,49 @@ def _payment(genuine: Genuine, sale: Sale, at: datetime) -> tuple[object, ...]:
         record.atc,
         taken.approval_code,
         "",
-        sale.liability.bearer.value,
+        _BEARERS[sale.liability.bearer],
         sale.liability.cause,
         sale.fee_minor,
         sale.business_date,
-        datetime.fromtimestamp(record.at, UTC),
+        moment(record.at),
         at,
     )
 
 
-def use_atcs(sheet: Sheet) -> None:
+def used_atc(genuine: Genuine, sale: Sale) -> Row:
     """
-    Take the ATCs of what posts, sales and voids, for ever.
+    Return the row that takes the ATC of what posts, a sale or its void, for ever.
 
     Under the first credential the card had on the phone: an ATC serves one certificate only, so a
     copy of a phone gains nothing by a renewal.
+    """
+    return (*genuine.used_atc, genuine.taken.digest, sale.payment_id)
+
+
+def use_atcs(rows: Iterable[Row]) -> None:
+    """
+    Insert the rows of :func:`used_atc`, in the order of their keys.
 
     :raises IntegrityError: another posting took one of them after the history was read
     """
-    copying.insert(model=AtcSeen, fields=_ATC_FIELDS, rows=_used_atcs(sheet))
+    copying.insert(model=AtcSeen, fields=_ATC_FIELDS, rows=sorted(rows))
 
 
 _ATC_FIELDS = ("credential_id", "atc", "payload_digest", "payment_id")
 
 
-def _used_atcs(sheet: Sheet) -> list[tuple[object, ...]]:
-    rows = [
-        (*genuine.used_atc, genuine.taken.digest, payment_id)
-        for genuine, payment_id in sheet.posted
-    ]
-    return sorted(rows)
-
-
 def reverse_sales(sheet: Sheet) -> None:
-    """Move the sales of earlier postings that were voided to REVERSED; history locked them."""
-    new = {sale.payment_id for _, sale in sheet.sales}
-    earlier = [void.sale.payment_id for void in sheet.voids if void.sale.payment_id not in new]
-    moved = Payment.objects.filter(pk__in=earlier, state=Payment.State.APPROVED).update(
+    """Move the sales that were voided to REVERSED; theirs are our rows, or history locked them."""
+    voided = [void.sale.payment_id for void in sheet.voids]
+    moved = Payment.objects.filter(pk__in=voided, state=Payment.State.APPROVED).update(
         state=Payment.State.REVERSED
     )
-    assert moved == len(earlier), "a locked sale is no longer what the history said"
+    assert moved == len(voided), "a locked sale is no longer what the history said"
 
 
-def insert_records(sheet: Sheet) -> None:
-    """Insert the verdict on every record."""
-    copying.insert(
-        model=BatchRecord,
-        fields=_RECORD_FIELDS,
-        rows=map(_record, sheet.entries),
-    )
+def insert_verdicts(rows: Iterable[Row]) -> None:
+    """Insert the rows of :func:`verdict`."""
+    copying.insert(model=BatchRecord, fields=_RECORD_FIELDS, rows=rows)
 
 
 _RECORD_FIELDS = (
@@ -154,7 +138,8 @@ _RECORD_FIELDS = (
 )
 
 
-def _record(entry: Entry) -> tuple[object, ...]:
+def verdict(entry: Entry) -> Row:
+    """Return the row that tells what became of one record."""
     taken, verdict, record = entry.taken, entry.verdict, entry.taken.record
     return (
         taken.batch_id,
@@ -168,5 +153,5 @@ def _record(entry: Entry) -> tuple[object, ...]:
         record and record.amount,
         record.currency if record else "",
         taken.approval_code,
-        record and datetime.fromtimestamp(record.at, UTC),
+        record and moment(record.at),
     )

@@ -9,7 +9,7 @@ from django.db import connection
 from settlement.models import ExceptionItem
 from settlement.models.batches import ATC_GAP, ATC_ROLLBACK, RECORD_BACKDATED, TAMPERING
 from settlement.rules.facts import Bearer, Genuine, Weighed
-from settlement.rules.offline import genuine_of
+from settlement.rules.offline import Verdict, genuine_of
 from settlement.rules.sheet import Entry, Sheet
 from settlement.services import copying
 
@@ -25,12 +25,19 @@ def open_for(sheet: Sheet, *, at: datetime) -> None:
     rows = [
         (kind, entry.taken.card and entry.taken.card.issuer, entry.payment_id, detail, at, "")
         for entry in sheet.entries
-        if entry.verdict.posted
+        if not _is_plain(entry.verdict)
         for kind, detail in _kinds(entry)
     ]
     if rows:
         fields = ("kind", "tenant", "payment_id", "detail", "opened_at", "resolution")
         copying.insert(model=ExceptionItem, fields=fields, rows=rows)
+
+
+def _is_plain(verdict: Verdict) -> bool:
+    """Return whether there is nothing to explain, as with nearly all."""
+    if verdict.gap is None and not verdict.rollback:
+        return verdict.weighed is None or verdict.weighed.is_plain
+    return not verdict.posted
 
 
 def _kinds(entry: Entry) -> Iterator[tuple[str, dict[str, Any]]]:

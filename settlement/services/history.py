@@ -1,4 +1,4 @@
-"""What was posted, listed and fetched before: loaded under the batches' locks, nine queries."""
+"""What was posted, listed and fetched before: loaded under the batches' locks, ten queries."""
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -33,17 +33,29 @@ def load(records: Sequence[Genuine]) -> History:
     The sales that voids name are locked until the transaction ends, in the order of their ids.
     """
     history = History()
-    _fill(history, records, (_SEEN, _NEWEST, _SALES, _FIRST_GIVEN, _EMPTIED, _AGREED))
+    _fill(history, records, (_NEWEST, _SALES, _FIRST_GIVEN, _EMPTIED, _AGREED))
+    if behind := _not_ahead(records, history):
+        _fill(history, behind, (_SEEN, _LATEST))
     _load_listings(history, records)
     _load_fetched(history, records)
     return history
 
 
 def load_counters(records: Sequence[Genuine]) -> History:
-    """Return what was posted under the counters of ``records``, as it stands now; three queries."""
+    """Return what was posted under the counters of ``records``, as it stands now; four queries."""
     history = History()
-    _fill(history, records, (_SEEN, _NEWEST, _AGREED))
+    _fill(history, records, (_SEEN, _NEWEST, _LATEST, _AGREED))
     return history
+
+
+def _not_ahead(records: Sequence[Genuine], history: History) -> list[Genuine]:
+    """
+    Return the records whose ATC, or a later one, may have come before; most are ahead of all that.
+
+    Whatever is used up under a certificate of the counter, by a sale or not, is at most its newest.
+    """
+    newest = history.newest
+    return [each for each in records if each.record.atc <= newest.get(each.counter, 0)]
 
 
 type _Rows = list[tuple[Any, ...]]
@@ -95,7 +107,34 @@ SELECT asked.credential_id, asked.atc, seen.payload_digest, seen.payment_id
 )
 
 
-def _counters(records: Sequence[Genuine]) -> set[tuple[int, int, int]]:
+def _counters(records: Sequence[Genuine]) -> set[Counter]:
+    return {genuine.counter for genuine in records}
+
+
+def _take_newest(history: History, rows: _Rows) -> None:
+    for card_id, phone_id, atc in rows:
+        counter = (card_id, phone_id)
+        history.newest[counter] = max(atc, history.newest.get(counter, 0))
+
+
+# A renewed certificate goes on counting where the one before stopped (protocol §5).
+_NEWEST: Final = _Query(
+    """
+SELECT c.card_id, c.device_id, newest.atc
+  FROM unnest(%s::bigint[], %s::bigint[]) AS asked (card_id, device_id)
+  JOIN issuers_credential c USING (card_id, device_id)
+  CROSS JOIN LATERAL (
+      SELECT atc FROM settlement_atcseen a
+       WHERE a.credential_id = c.id ORDER BY atc DESC LIMIT 1
+  ) newest
+""",
+    2,
+    _counters,
+    _take_newest,
+)
+
+
+def _lowest(records: Sequence[Genuine]) -> set[tuple[int, int, int]]:
     """Return each counter with the lowest ATC that came of it."""
     lowest: dict[Counter, int] = {}
     for genuine in records:
@@ -105,35 +144,29 @@ def _counters(records: Sequence[Genuine]) -> set[tuple[int, int, int]]:
     return {(*counter, atc) for counter, atc in lowest.items()}
 
 
-def _take_newest(history: History, rows: _Rows) -> None:
-    for card_id, phone_id, atc, *sale in rows:
-        counter, (sale_atc, sold_at) = (card_id, phone_id), sale
-        history.newest[counter] = max(atc or 0, history.newest.get(counter, 0))
+def _take_latest(history: History, rows: _Rows) -> None:
+    for card_id, phone_id, atc, sold_at in rows:
+        counter = (card_id, phone_id)
         latest = history.latest.get(counter)
-        if sale_atc is not None and (latest is None or sale_atc > latest.atc):
-            history.latest[counter] = Tap(sale_atc, int(sold_at.timestamp()))
+        if latest is None or atc > latest.atc:
+            history.latest[counter] = Tap(atc, int(sold_at.timestamp()))
 
 
-# A renewed certificate goes on counting where the one before stopped (protocol §5). The latest sale
-# matters to a record behind it alone, so it is asked for beyond the lowest ATC that came.
-_NEWEST: Final = _Query(
+# The latest sale matters to a record behind it alone, so it is asked for beyond the lowest ATC.
+_LATEST: Final = _Query(
     """
-SELECT c.card_id, c.device_id, newest.atc, latest.atc, latest.created_at
+SELECT c.card_id, c.device_id, latest.atc, latest.created_at
   FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS asked (card_id, device_id, lowest_atc)
   JOIN issuers_credential c USING (card_id, device_id)
-  LEFT JOIN LATERAL (
-      SELECT atc FROM settlement_atcseen a
-       WHERE a.credential_id = c.id ORDER BY atc DESC LIMIT 1
-  ) newest ON true
-  LEFT JOIN LATERAL (
+  CROSS JOIN LATERAL (
       SELECT atc, created_at FROM settlement_payment p
        WHERE p.credential_id = c.id AND p.channel = 'OFFLINE' AND p.atc > asked.lowest_atc
        ORDER BY atc DESC LIMIT 1
-  ) latest ON true
+  ) latest
 """,
     3,
-    _counters,
-    _take_newest,
+    _lowest,
+    _take_latest,
 )
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.db import connection, transaction
 from django.db.models import Q, Sum
 
+from config import arrays
 from config.pipeline import Statement
 from config.refusals import Refused
 from settlement.models import LedgerAccount, Posting, Transfer
@@ -51,7 +52,7 @@ def post_many(*, kind: str, transfers: Sequence[Draft], at: datetime) -> Posting
     for draft in transfers:
         if draft.debit.currency != draft.credit.currency:
             raise CurrenciesDiffer(f"{draft.debit} and {draft.credit}")
-    ids = accounts_for(key for draft in transfers for key in (draft.debit, draft.credit))
+    ids = accounts_for({draft.debit for draft in transfers} | {draft.credit for draft in transfers})
     posting = Posting.objects.create(
         kind=kind,
         posted_at=at,
@@ -128,11 +129,12 @@ def accounts_for(keys: Iterable[Key]) -> dict[Key, int]:
     New ones are made in the order of their keys, so that two postings never wait for each other in
     a circle. An account that another posting made meanwhile is found by asking once more.
     """
-    wanted = sorted(set(keys))
+    wanted = set(keys)
+    columns = [arrays.of_texts(column) for column in zip(*wanted, strict=True)]
     found: dict[Key, int] = {}
     while len(found) < len(wanted):
         with connection.cursor() as cursor:
-            cursor.execute(_ACCOUNTS, [list(column) for column in zip(*wanted, strict=True)])
+            cursor.execute(_ACCOUNTS, columns)
             for account_id, kind, owner, currency in cursor.fetchall():
                 found[Key(kind, owner, currency)] = account_id
     return found

@@ -13,6 +13,8 @@ _PAYER: Final = {
     "MERCHANT": _Kind.MERCHANT_LOSS.value,
 }
 
+_PAYEE: Final = _Kind.MERCHANT.value
+
 
 def of(request: Request, *, account: str, issuer: str) -> tuple[Key, Key]:
     """Return payer and payee of ``request``: a loss is its bearer's, the shop is always paid."""
@@ -29,8 +31,5 @@ def between(
     *, bearer: str, account: str, issuer: str, merchant: str, currency: str
 ) -> tuple[Key, Key]:
     """Return payer and payee; all but the bearer's kind are references of their owners."""
-    owner = {"CARDHOLDER": account, "ISSUER": issuer, "MERCHANT": merchant}[bearer]
-    return (
-        Key(_PAYER[bearer], owner, currency),
-        Key(_Kind.MERCHANT.value, merchant, currency),
-    )
+    owner = account if bearer == "CARDHOLDER" else issuer if bearer == "ISSUER" else merchant
+    return Key(_PAYER[bearer], owner, currency), Key(_PAYEE, merchant, currency)

@@ -1,28 +1,24 @@
-"""The events of a posting: one per state change, in the order of the records, in one statement."""
+"""The events of a posting: one per state change, in the order of the records."""
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
 
 from config import events
 from config.models import Event
 from config.pipeline import Statement
 from settlement.rules import told
-from settlement.rules.facts import Taken
+from settlement.rules.facts import Sale, moment
 from settlement.rules.sheet import Entry, Sheet
 from settlement.services import copying
 from settlement.services.evidence import Evidence
 
-type _Row = tuple[str, str, str, datetime, dict[str, Any]]
+type Row = tuple[str, str, str, datetime, dict[str, Any]]
 
 
-def write(*, batches: Sequence[Evidence], sheet: Sheet, at: datetime) -> None:
-    """Write what became of each payment, and after its last record of each batch."""
-    copying.insert(
-        model=Event,
-        fields=("scope", "type", "subject", "at", "body"),
-        rows=_rows(batches, iter(sheet.entries), at),
-    )
+def insert(rows: Iterable[Row]) -> None:
+    """Insert the rows of :func:`of_payment` and :func:`of_batch`, and wake the sequencer."""
+    copying.insert(model=Event, fields=("scope", "type", "subject", "at", "body"), rows=rows)
     events.wake()
 
 
@@ -31,38 +27,24 @@ def writing_payments(*, sheet: Sheet, at: datetime) -> list[Statement]:
     written = [
         events.writing(scope=scope, kind=kind, subject=reference, at=written_at, body=body)
         for scope, kind, reference, written_at, body in (
-            _payment_row(entry, entry.sale.reference, at)
+            of_payment(entry, sale, at)
             for entry in sheet.entries
-            if entry.sale is not None
+            for _genuine, sale in [entry.effect or (None, None)]
+            if sale is not None
         )
     ]
     return [*written, events.waking()]
 
 
-def _rows(batches: Sequence[Evidence], entries: Iterator[Entry], at: datetime) -> Iterator[_Row]:
-    for batch in batches:
-        rejected = 0
-        for _ in batch.records:
-            entry = next(entries)
-            rejected += not entry.verdict.posted
-            if entry.sale is not None:
-                yield _payment_row(entry, entry.sale.reference, at)
-        yield _batch_row(batch, rejected, at)
-
-
-def _payment_row(entry: Entry, reference: str, at: datetime) -> _Row:
-    approved = entry.verdict.sale is None
-    body = _payment(entry.taken, reference, "APPROVED" if approved else "REVERSED", at)
-    kind = "payment.approved" if approved else "payment.reversed"
-    return (entry.taken.reader.merchant, kind, reference, at, {"payment": body})
-
-
-def _payment(taken: Taken, reference: str, state: str, at: datetime) -> dict[str, Any]:
+def of_payment(entry: Entry, sale: Sale, at: datetime) -> Row:
+    """Return the event of a payment that a record made or took back."""
+    taken = entry.taken
     record, card, reader = taken.record, taken.card, taken.reader
     assert record is not None, "only a readable record posts"
     assert card is not None, "only a known card's record posts"
-    return told.payment(
-        reference=reference,
+    state, kind = _APPROVED if entry.verdict.sale is None else _REVERSED
+    body = told.payment(
+        reference=sale.reference,
         channel="OFFLINE",
         state=state,
         amount_minor=record.amount,
@@ -71,12 +53,18 @@ def _payment(taken: Taken, reference: str, state: str, at: datetime) -> dict[str
         device=reader.reference,
         last4=card.last4,
         approval_code=taken.approval_code,
-        created_at=datetime.fromtimestamp(record.at, UTC),
+        created_at=moment(record.at),
         approved_at=at,
     )
+    return (reader.merchant, kind, sale.reference, at, {"payment": body})
 
 
-def _batch_row(batch: Evidence, rejected: int, at: datetime) -> _Row:
+_APPROVED: Final = ("APPROVED", "payment.approved")
+_REVERSED: Final = ("REVERSED", "payment.reversed")
+
+
+def of_batch(batch: Evidence, rejected: int, at: datetime) -> Row:
+    """Return the event of a batch that was posted, ``rejected`` of its records not."""
     body = told.batch(
         reference=batch.reference,
         device=batch.reader.reference,

@@ -1,7 +1,6 @@
 """The money of a sheet: the card accounts' positions and the ledger, which must show the same."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 from datetime import datetime
 
 from config.pipeline import Answer, Statement
@@ -22,15 +21,45 @@ _VOID = Transfer.Code.OFFLINE_VOID.value
 _TAP = "online_tap"
 
 
-def post(sheet: Sheet, *, at: datetime) -> list[Owed]:
+class Money:
+    """What a growing sheet does to card accounts, to the phones' counters and in the ledger."""
+
+    def __init__(self) -> None:
+        self.transfers: list[Draft] = []
+        self.counted: list[Posted] = []
+        self._moved: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
+
+    def add_sale(self, genuine: Genuine, sale: Sale) -> None:
+        """Enter a sale: the phone counted it whoever bears it."""
+        moved = self._moved[_position(genuine)]
+        moved[0] -= _borne_by_cardholder(sale)
+        moved[1] += sale.amount_minor
+        credential_id = genuine.credential.credential_id
+        self.counted.append(Posted(credential_id, genuine.record.atc, 1, sale.amount_minor))
+        self.transfers.append(_sold(genuine, sale))
+
+    def add_void(self, genuine: Genuine, sale: Sale) -> None:
+        """Enter that a sale was taken back, which the phone did not count."""
+        self._moved[_position(genuine)][0] += _borne_by_cardholder(sale)
+        credential_id = genuine.credential.credential_id
+        self.counted.append(Posted(credential_id, genuine.record.atc, 0, 0))
+        payer, payee = _legs(genuine, sale)
+        self.transfers.append(Draft(_VOID, payee, payer, sale.amount_minor, sale.payment_id))
+
+    @property
+    def changes(self) -> list[OfflineChange]:
+        """Return what each credential's records come to on its account."""
+        return [OfflineChange(*position, *moved) for position, moved in self._moved.items()]
+
+
+def post(money: Money, *, at: datetime) -> list[Owed]:
     """Move the card accounts' positions, whatever they hold, and post the transfers.
 
     Return what came to closed accounts and is due to their holders now.
     """
-    changes, records = list(_changes(sheet)), list(_posted(sheet))
-    moved = accounts.post_offline(changes=changes, records=records, at=at)
+    moved = accounts.post_offline(changes=money.changes, records=money.counted, at=at)
     apart = [*debts.opened(moved.owed), *payables.opened(moved.left)]
-    ledger.post_many(kind="offline_batches", transfers=[*_drafts(sheet), *apart], at=at)
+    ledger.post_many(kind="offline_batches", transfers=[*money.transfers, *apart], at=at)
     return moved.left
 
 
@@ -39,40 +68,14 @@ def posting_taken(sheet: Sheet, *, at: datetime) -> Statement:
 
     :func:`check_posted` takes its answer.
     """
-    (draft,) = _drafts(sheet)
-    return ledger.posting(kind=_TAP, draft=draft, at=at)
+    (taken,) = sheet.sales
+    return ledger.posting(kind=_TAP, draft=_sold(*taken), at=at)
 
 
 def check_posted(sheet: Sheet, *, answer: Answer, at: datetime) -> None:
     """Post the slow way where a ledger account was not there yet: then nothing was posted."""
     if not answer.touched:
-        ledger.post_many(kind=_TAP, transfers=list(_drafts(sheet)), at=at)
-
-
-def _changes(sheet: Sheet) -> Iterator[OfflineChange]:
-    balance: dict[tuple[int, int], int] = defaultdict(int)
-    used: dict[tuple[int, int], int] = defaultdict(int)
-    for genuine, sale in sheet.sales:
-        used[_position(genuine)] += sale.amount_minor
-        balance[_position(genuine)] -= _borne_by_cardholder(sale)
-    for genuine, sale in sheet.voids:
-        balance[_position(genuine)] += _borne_by_cardholder(sale)
-    for (account_id, credential_id), minor in balance.items():
-        yield OfflineChange(
-            account_id=account_id,
-            credential_id=credential_id,
-            balance_minor=minor,
-            used_minor=used[account_id, credential_id],
-        )
-
-
-def _posted(sheet: Sheet) -> Iterator[Posted]:
-    """Yield what the phones' own counters hold of it: a sale whoever bears it, a void nothing."""
-    for genuine, sale in sheet.sales:
-        credential_id = genuine.credential.credential_id
-        yield Posted(credential_id, genuine.record.atc, 1, sale.amount_minor)
-    for genuine, _sale in sheet.voids:
-        yield Posted(genuine.credential.credential_id, genuine.record.atc, 0, 0)
+        ledger.post_many(kind=_TAP, transfers=[_sold(*taken) for taken in sheet.sales], at=at)
 
 
 def _position(genuine: Genuine) -> tuple[int, int]:
@@ -83,14 +86,10 @@ def _borne_by_cardholder(sale: Sale) -> int:
     return sale.amount_minor if sale.liability.bearer is Bearer.CARDHOLDER else 0
 
 
-def _drafts(sheet: Sheet) -> Iterator[Draft]:
-    for genuine, sale in sheet.sales:
-        payer, payee = _legs(genuine, sale)
-        code = _BORNE[sale.liability.bearer]
-        yield Draft(code, payer, payee, sale.amount_minor, sale.payment_id)
-    for genuine, sale in sheet.voids:
-        payer, payee = _legs(genuine, sale)
-        yield Draft(_VOID, payee, payer, sale.amount_minor, sale.payment_id)
+def _sold(genuine: Genuine, sale: Sale) -> Draft:
+    payer, payee = _legs(genuine, sale)
+    code = _BORNE[sale.liability.bearer]
+    return Draft(code, payer, payee, sale.amount_minor, sale.payment_id)
 
 
 def _legs(genuine: Genuine, sale: Sale) -> tuple[Key, Key]:

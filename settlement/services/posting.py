@@ -12,25 +12,12 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 
-from config import garbage, references
+from config import garbage
 from config.looks import Look
 from config.models import Alert
 from issuers.services import counters, debts
-from settlement.models import Batch, Payment
-from settlement.rules.offline import genuine_of
-from settlement.rules.sheet import Sheet, draw_up
-from settlement.services import (
-    copying,
-    days,
-    disputes,
-    entries,
-    evidence,
-    exceptions,
-    history,
-    offline_events,
-    offline_money,
-    payables,
-)
+from settlement.models import Batch
+from settlement.services import disputes, evidence, writing
 from settlement.services.evidence import Evidence
 
 _DOUBLINGS_MAX: Final = 5
@@ -206,8 +193,7 @@ def _post(batches: Sequence[Evidence], at: datetime) -> int:
     mine = [batch for batch in batches if batch.batch_id in free]
     if not mine:
         return 0
-    sheet = _judge(mine)
-    _write(mine, sheet, at)
+    writing.write(batches=mine, at=at)
     return len(mine)
 
 
@@ -217,32 +203,6 @@ def _wait_for_turn() -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_POSTERS_LOCK])
-
-
-def _judge(batches: Sequence[Evidence]) -> Sheet:
-    records = list(chain.from_iterable(batch.records for batch in batches))
-    genuine = [genuine_of(taken) for taken in records if taken.genuine and taken.card]
-    ids = copying.reserve_ids(model=Payment, count=len(genuine))
-    fresh = zip(ids, references.many("PAY", len(ids)), strict=True)
-    return draw_up(records=records, history=history.load(genuine), fresh=fresh)
-
-
-def _write(batches: Sequence[Evidence], sheet: Sheet, at: datetime) -> None:
-    """Write in the house's lock order: documents, card accounts, transfers, events."""
-    entries.insert_payments(sheet, at=at)
-    entries.use_atcs(sheet)
-    entries.reverse_sales(sheet)
-    entries.insert_records(sheet)
-    disputes.open_for(sheet, at=at)
-    left = offline_money.post(sheet, at=at)
-    exceptions.open_for(sheet, at=at)
-    payables.tell(sheet, left, at=at)
-    exceptions.close_filled(sheet, at=at)
-    days.add(sheet)
-    Batch.objects.filter(pk__in=[batch.batch_id for batch in batches]).update(
-        state=Batch.State.POSTED, posted_at=at, leased_until=None
-    )
-    offline_events.write(batches=batches, sheet=sheet, at=at)
 
 
 def _lock(batch_ids: Iterable[int]) -> set[int]:

@@ -35,10 +35,21 @@ def test_postgresql_reads_byte_strings_as_they_were_written(values):
         assert [bytes(value) for value in cursor.fetchone()[0]] == values
 
 
-def test_many_references_are_as_good_as_one_by_one():
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "values", [[], [""], ["NULL", "null", " a, b "], ['"', "\\", '{"\\"}', "가"]]
+)
+def test_postgresql_reads_texts_as_they_were_written(values):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s::varchar[]", [arrays.of_texts(values)])
+        assert cursor.fetchone() == (values,)
+
+
+def test_many_references_are_as_good_as_one_by_one_and_ascend():
     drawn = references.many("PAY", 1000)
 
     assert len(set(drawn)) == 1000
+    assert drawn == sorted(drawn)
     for reference in drawn:
         prefix, _, digits = reference.partition("-")
         assert (prefix, len(digits)) == ("PAY", 10)

@@ -39,6 +39,14 @@ def test_a_payment_that_refers_to_nothing_is_refused(payment, column):
         copy_of(payment, **{column: NOTHING}).save()
 
 
+def test_one_row_of_many_that_refers_to_nothing_is_found(payment):
+    first, second = copy_of(payment), copy_of(Payment.objects.get())
+    second.reference, second.atc, second.store_id = "PAY-OTHER", second.atc + 1, NOTHING
+
+    with pytest.raises(IntegrityError, match="store_id of settlement_payment refers to nothing"):
+        Payment.objects.bulk_create([first, second])
+
+
 @pytest.mark.parametrize("column", COLUMNS)
 def test_without_the_trigger_it_would_get_in(payment, column):
     with transaction.atomic(), connection.cursor() as cursor:

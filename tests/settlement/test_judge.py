@@ -16,7 +16,7 @@ from settlement.rules.facts import (
     Taken,
     Tap,
 )
-from settlement.rules.offline import Gap, judge
+from settlement.rules.offline import Gap, judge, prove
 from settlement.rules.sheet import business_date, draw_up
 from wallets.wire import OfflineRecord, RecordKind, Verification
 
@@ -71,8 +71,7 @@ def taken(record=RECORD, **changes):
 
 def of(history=None, *, facts=None, **said):
     record = replace(RECORD, **said)
-    verdict, _genuine = judge(taken(record, **(facts or {})), history or History())
-    return verdict
+    return judge(prove(taken(record, **(facts or {}))), history or History())
 
 
 def reason(*args, **kwargs):
@@ -158,8 +157,7 @@ def test_a_certificate_of_another_card_is_unknown():
 
 
 def test_what_cannot_be_read_has_no_signature():
-    verdict, genuine = judge(taken(None), History())
-    assert (verdict.reason, genuine) == ("record_signature", None)
+    assert judge(prove(taken(None)), History()).reason == "record_signature"
 
 
 def test_the_same_payload_names_the_payment_it_made():

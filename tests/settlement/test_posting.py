@@ -3,14 +3,14 @@
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from config.models import Event
 from config.wire.keys import SigningKey
 from issuers.models import Account, BlacklistEntry, Card, ListedNumber
 from issuers.services import blacklist
 from settlement.models import Dispute, ExceptionItem, MerchantDay, Payment, Transfer
-from settlement.services import batches, ledger
+from settlement.services import batches, history, ledger
 from tests.factories import settlement as factory
 from tests.factories.merchants import SYSTEM, StoreFactory
 
@@ -120,6 +120,35 @@ def test_1_10_the_same_payload_again_harms_nobody(till, card, noon):
     assert Payment.objects.count() == 1
     assert not BlacklistEntry.objects.exists()
     assert event_types() == ["payment.approved", "batch.posted", "batch.posted"]
+
+
+def test_the_history_asks_for_what_may_have_come_before_alone(till, card, noon, monkeypatch):
+    asked, fill = [], history._fill
+
+    def noted(past, records, queries):
+        asked.append([genuine.record.atc for genuine in records])
+        fill(past, records, queries)
+
+    monkeypatch.setattr(history, "_fill", noted)
+    first, second = card.sale(till), card.sale(till)
+    till.upload(second)
+    post(noon)
+    till.upload(first, second, card.sale(till))
+    post(noon)
+
+    assert asked == [[2], [1, 2, 3], [1, 2]]
+    assert till.result() == [("POSTED", ""), ("POSTED", "already_posted"), ("POSTED", "")]
+
+
+def test_what_the_history_left_out_the_database_refuses(till, card, noon, monkeypatch):
+    record = card.sale(till)
+    till.upload(record)
+    post(noon)
+
+    monkeypatch.setattr(history, "_not_ahead", lambda _records, _history: [])
+    till.upload(record)
+    with pytest.raises(IntegrityError, match="payment_offline_once_per_atc"):
+        post(noon)
 
 
 def test_1_10_both_payloads_in_one_batch(till, card, noon):
