@@ -22,3 +22,10 @@ def asked(terminal, payer, noon):
     request = terminal.asks(10_000, at=noon)
     payer.asks_to_pay(request, at=noon)
     return request
+
+
+@pytest.fixture
+def paid(asked, noon):
+    """A payment of 10,000 that its issuer's own system has approved."""
+    at_issuers.sent(at=noon)
+    return asked
