@@ -117,16 +117,17 @@ def _take_newest(history: History, rows: _Rows) -> None:
         history.newest[counter] = max(atc, history.newest.get(counter, 0))
 
 
-# A renewed certificate goes on counting where the one before stopped (protocol §5).
+# A renewed certificate goes on counting where the one before stopped (protocol §5). Looked for from
+# where the credential was left, for a scan reads all that its page has of the credential.
 _NEWEST: Final = _Query(
     """
-SELECT c.card_id, c.device_id, newest.atc
+SELECT c.card_id, c.device_id, COALESCE(
+           (SELECT atc FROM settlement_atcseen a
+             WHERE a.credential_id = c.id AND a.atc >= c.posted_atc ORDER BY atc DESC LIMIT 1),
+           (SELECT atc FROM settlement_atcseen a
+             WHERE a.credential_id = c.id ORDER BY atc DESC LIMIT 1), 0)
   FROM unnest(%s::bigint[], %s::bigint[]) AS asked (card_id, device_id)
   JOIN issuers_credential c USING (card_id, device_id)
-  CROSS JOIN LATERAL (
-      SELECT atc FROM settlement_atcseen a
-       WHERE a.credential_id = c.id ORDER BY atc DESC LIMIT 1
-  ) newest
 """,
     2,
     _counters,
