@@ -20,10 +20,12 @@ def refers(**tables: str) -> pgtrigger.Trigger:
     """
     # Table and column names are the models' own, never input. The new rows are read once, however
     # many columns there are to look up.
-    named = dict(sorted(tables.items()))
-    joins = " ".join(f"LEFT JOIN {named[each]} {each}_ ON {each}_.id = n.{each}" for each in named)
-    lost = {each: f"n.{each} IS NOT NULL AND {each}_.id IS NULL" for each in named}
-    which = " ".join(f"WHEN {is_lost} THEN '{each}'" for each, is_lost in lost.items())
+    joins = " ".join(
+        f"LEFT JOIN {table} {column}_ ON {column}_.id = n.{column}"
+        for column, table in sorted(tables.items())
+    )
+    lost = {column: f"n.{column} IS NOT NULL AND {column}_.id IS NULL" for column in sorted(tables)}
+    which = " ".join(f"WHEN {is_lost} THEN '{column}'" for column, is_lost in lost.items())
     return pgtrigger.Trigger(
         name="refers",
         level=pgtrigger.Statement,

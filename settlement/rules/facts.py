@@ -118,7 +118,7 @@ class Genuine(NamedTuple):
     used_atc: tuple[int, int]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Sale:
     """A posted offline sale, as far as its void must know it."""
 

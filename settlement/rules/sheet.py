@@ -136,14 +136,14 @@ def _sale(
 ) -> Sale:
     reader, record = genuine.taken.reader, genuine.record
     return Sale(
-        payment_id,
-        reference,
-        reader.device_id,
-        record.amount,
-        record.currency,
-        _day_of(record.at // _QUARTER_S, reader.time_zone),
-        verdict.liability,
-        _fee(genuine, verdict, history, online=online),
+        payment_id=payment_id,
+        reference=reference,
+        reader_id=reader.device_id,
+        amount_minor=record.amount,
+        currency=record.currency,
+        business_date=business_date(at=record.at, time_zone=reader.time_zone),
+        liability=verdict.liability,
+        fee_minor=_fee(genuine, verdict, history, online=online),
     )
 
 

@@ -35,9 +35,9 @@ def open_for(sheet: Sheet, *, at: datetime) -> None:
 
 def _is_plain(verdict: Verdict) -> bool:
     """Return whether there is nothing to explain, as with nearly all."""
-    if verdict.gap is None and not verdict.rollback:
-        return verdict.weighed is None or verdict.weighed.is_plain
-    return not verdict.posted
+    if verdict.gap is not None or verdict.rollback:
+        return False
+    return verdict.weighed is None or verdict.weighed.is_plain
 
 
 def _kinds(entry: Entry) -> Iterator[tuple[str, dict[str, Any]]]:

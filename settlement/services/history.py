@@ -1,4 +1,4 @@
-"""What was posted, listed and fetched before: loaded under the batches' locks, ten queries."""
+"""What was posted, listed and fetched before, in at most ten queries under the batches' locks."""
 
 import sys
 from collections.abc import Callable, Iterable, Sequence

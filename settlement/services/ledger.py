@@ -126,8 +126,9 @@ def accounts_for(keys: Iterable[Key]) -> dict[Key, int]:
     """
     Return the id of each account named, making those that are new, in one statement.
 
-    New ones are made in the order of their keys, so that two postings never wait for each other in
-    a circle. An account that another posting made meanwhile is found by asking once more.
+    The statement makes new ones in the order of their keys, so that two postings never wait for
+    each other in a circle. An account that another posting made meanwhile is found by asking once
+    more.
     """
     wanted = set(keys)
     columns = [arrays.of_texts(column) for column in zip(*wanted, strict=True)]

@@ -27,10 +27,9 @@ def writing_payments(*, sheet: Sheet, at: datetime) -> list[Statement]:
     written = [
         events.writing(scope=scope, kind=kind, subject=reference, at=written_at, body=body)
         for scope, kind, reference, written_at, body in (
-            of_payment(entry, sale, at)
+            of_payment(entry, entry.effect[1], at)
             for entry in sheet.entries
-            for _genuine, sale in [entry.effect or (None, None)]
-            if sale is not None
+            if entry.effect is not None
         )
     ]
     return [*written, events.waking()]

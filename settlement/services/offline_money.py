@@ -49,7 +49,15 @@ class Money:
     @property
     def changes(self) -> list[OfflineChange]:
         """Return what each credential's records come to on its account."""
-        return [OfflineChange(*position, *moved) for position, moved in self._moved.items()]
+        return [
+            OfflineChange(
+                account_id=account_id,
+                credential_id=credential_id,
+                balance_minor=balance_minor,
+                used_minor=used_minor,
+            )
+            for (account_id, credential_id), (balance_minor, used_minor) in self._moved.items()
+        ]
 
 
 def post(money: Money, *, at: datetime) -> list[Owed]:
@@ -68,14 +76,18 @@ def posting_taken(sheet: Sheet, *, at: datetime) -> Statement:
 
     :func:`check_posted` takes its answer.
     """
-    (taken,) = sheet.sales
-    return ledger.posting(kind=_TAP, draft=_sold(*taken), at=at)
+    return ledger.posting(kind=_TAP, draft=_taken(sheet), at=at)
 
 
 def check_posted(sheet: Sheet, *, answer: Answer, at: datetime) -> None:
     """Post the slow way where a ledger account was not there yet: then nothing was posted."""
     if not answer.touched:
-        ledger.post_many(kind=_TAP, transfers=[_sold(*taken) for taken in sheet.sales], at=at)
+        ledger.post_many(kind=_TAP, transfers=[_taken(sheet)], at=at)
+
+
+def _taken(sheet: Sheet) -> Draft:
+    ((genuine, sale),) = sheet.sales
+    return _sold(genuine, sale)
 
 
 def _position(genuine: Genuine) -> tuple[int, int]:

@@ -172,7 +172,7 @@ def _follow(found: frozenset[str], *, at: datetime) -> None:
 @garbage.left_alone()
 def post(*, batches: Sequence[Evidence], at: datetime) -> int:
     """
-    Post these batches in one transaction of a fixed number of statements; return how many.
+    Post these batches in one transaction, as :func:`writing.write` does; return how many.
 
     A batch that was posted meanwhile, is being posted, or must wait for an earlier one of its
     reader is left out. When another posting takes an ATC between our reading and our writing, we

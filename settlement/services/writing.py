@@ -28,13 +28,16 @@ def write(*, batches: Sequence[Evidence], at: datetime) -> None:
     """
     Judge the records of batches that the transaction holds, and write all that follows from them.
 
-    In the house's lock order: documents, card accounts, transfers, events; a fixed number of
-    statements.
+    In the house's lock order: documents, card accounts, transfers, events. However many records,
+    the statements are the same; two of the history are left out where every record is ahead of it.
 
     :raises IntegrityError: somebody else took an ATC after the history was read
     """
+    proven = [(taken, prove(taken)) for batch in batches for taken in batch.records]
+    genuine = [proof for _taken, proof in proven if not isinstance(proof, Reason)]
+    past, fresh = history.load(genuine), _fresh(count=len(genuine))
     drawn = _Drawn()
-    judged = _judging(batches, drawn.sheet)
+    judged = judging(sheet=drawn.sheet, proven=proven, history=past, fresh=fresh)
     entries.insert_payments(drawn.payments(judged, at))
     entries.use_atcs(drawn.atcs)
     entries.reverse_sales(drawn.sheet)
@@ -64,21 +67,19 @@ def _told(
         yield offline_events.of_batch(batch, rejected, at)
 
 
-def _judging(batches: Sequence[Evidence], sheet: Sheet) -> Iterator[Entry]:
-    """Load the history, and return what judges each record by it when it is asked for."""
-    records = [taken for batch in batches for taken in batch.records]
-    proofs = [prove(taken) for taken in records]
-    genuine = [proof for proof in proofs if not isinstance(proof, Reason)]
-    past = history.load(genuine)
-    ids = copying.reserve_ids(model=Payment, count=len(genuine))
-    fresh = zip(ids, references.many("PAY", len(ids)), strict=True)
-    proven = zip(records, proofs, strict=True)
-    return judging(sheet=sheet, proven=proven, history=past, fresh=fresh)
+def _fresh(*, count: int) -> Iterator[tuple[int, str]]:
+    """Return ids and references for new payments."""
+    ids = copying.reserve_ids(model=Payment, count=count)
+    return zip(ids, references.many("PAY", len(ids)), strict=True)
 
 
 @dataclass(slots=True)
 class _Drawn:
-    """What a posting comes to, drawn up beside the rows that the database is taking in."""
+    """
+    What a posting comes to, drawn up beside the rows that the database is taking in.
+
+    Sheet and ATCs are whole once the payments are taken, the money once the verdicts are.
+    """
 
     sheet: Sheet = field(default_factory=Sheet)
     money: Money = field(default_factory=Money)
