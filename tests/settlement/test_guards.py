@@ -47,6 +47,42 @@ def test_one_row_of_many_that_refers_to_nothing_is_found(payment):
         Payment.objects.bulk_create([first, second])
 
 
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("settlement_batchrecord", ("batch_id", "card_id", "payment_id")),
+        ("settlement_atcseen", ("credential_id", "payment_id")),
+        ("settlement_transfer", ("payment_id",)),
+    ],
+)
+def test_among_rows_that_name_nothing_the_first_lost_column_is_told(db, table, columns):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgfoid::regproc::text FROM pg_trigger"
+            " WHERE tgrelid = %s::regclass AND tgname LIKE 'pgtrigger_refers%%'",
+            [table],
+        )
+        (check,) = cursor.fetchone()
+        cursor.execute(
+            f"CREATE TEMP TABLE bare ({', '.join(f'{name} bigint' for name in columns)})"
+        )
+        cursor.execute(
+            "CREATE TRIGGER refers AFTER INSERT ON bare REFERENCING NEW TABLE AS new_rows"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION {check}()"
+        )
+        named = dict.fromkeys(columns, "NULL")
+        nothing = ", ".join([f"({', '.join(named.values())})"] * 3)
+        cursor.execute(f"INSERT INTO bare VALUES {nothing}")
+        for column in reversed(columns):
+            named[column] = str(-NOTHING)
+            lost = f"({', '.join(named.values())})"
+            with (
+                pytest.raises(IntegrityError, match=f"{column} of bare refers to nothing"),
+                transaction.atomic(),
+            ):
+                cursor.execute(f"INSERT INTO bare VALUES {nothing}, {lost}, {nothing}")
+
+
 @pytest.mark.parametrize("column", COLUMNS)
 def test_without_the_trigger_it_would_get_in(payment, column):
     with transaction.atomic(), connection.cursor() as cursor:
