@@ -34,8 +34,6 @@ def weigh(genuine: Genuine, history: History) -> Weighed:
     entry. The issuer bears what a phone paid that had applied the block, and must look into it.
     """
     taken, counted = genuine.taken, counted_at(genuine, history)
-    if genuine.card.card_id not in history.listings:
-        return Weighed(CARDHOLDER, counted)
     in_force = _in_force(genuine, history, counted.at)
     if not in_force:
         return Weighed(CARDHOLDER, counted)

@@ -63,7 +63,7 @@ class Verdict(NamedTuple):
 
 def prove(taken: Taken) -> Genuine | Reason:
     """Return the record as whose it is stands fast, or the fault that it has of its own."""
-    return fault_of(taken) or genuine_of(taken)
+    return _fault_of(taken) or _genuine_of(taken)
 
 
 def judge(proof: Genuine | Reason, history: History) -> Verdict:
@@ -88,7 +88,7 @@ def judge(proof: Genuine | Reason, history: History) -> Verdict:
     )
 
 
-def fault_of(taken: Taken) -> Reason | None:
+def _fault_of(taken: Taken) -> Reason | None:
     """Return the first reason for which a record is not this card's word to this reader, if any."""
     if taken.record is None:
         return Reason.RECORD_SIGNATURE
@@ -136,7 +136,7 @@ def judge_online(genuine: Genuine, history: History) -> Verdict:
     )
 
 
-def genuine_of(taken: Taken) -> Genuine:
+def _genuine_of(taken: Taken) -> Genuine:
     """Return ``taken`` with what a record has that posted, or failed only after its own checks."""
     assert taken.record is not None, "the record could not be read"
     assert taken.card is not None, "the card is unknown"
@@ -196,7 +196,7 @@ def _judge_void(genuine: Genuine, history: History) -> Verdict:
 
 def _gap(genuine: Genuine, history: History) -> Gap | None:
     newest, atc = history.newest.get(genuine.counter, 0), genuine.record.atc
-    return None if atc <= newest + 1 else Gap(newest + 1, atc - 1)
+    return Gap(newest + 1, atc - 1) if atc > newest + 1 else None
 
 
 def _rolled_back(genuine: Genuine, history: History) -> bool:

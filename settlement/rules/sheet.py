@@ -4,8 +4,7 @@ Pure: the ids the new payments will have are drawn beforehand. Record by record,
 part of the history the next one is judged by, so n records in one batch end as n batches of one.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
@@ -14,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from settlement.rules import fees, liability
 from settlement.rules.facts import Genuine, History, Sale, Seen, Taken, Tap
-from settlement.rules.offline import Reason, Verdict, judge, prove
+from settlement.rules.offline import Reason, Verdict, judge
 
 _QUARTER_S: Final = 15 * 60
 
@@ -52,15 +51,6 @@ class Sheet:
     sales: list[tuple[Genuine, Sale]] = field(default_factory=list)
     voids: list[Void] = field(default_factory=list)
     filling: set[tuple[int, int]] = field(default_factory=set)  # card, phone: a late ATC came
-
-
-def draw_up(
-    *, records: Sequence[Taken], history: History, fresh: Iterator[tuple[int, str]]
-) -> Sheet:
-    """Judge ``records`` in order and return their sheet, as :func:`judging` fills it."""
-    sheet, proven = Sheet(), zip(records, map(prove, records), strict=True)
-    deque(judging(sheet=sheet, proven=proven, history=history, fresh=fresh), maxlen=0)
-    return sheet
 
 
 def judging(

@@ -9,7 +9,7 @@ from django.db import connection
 from settlement.models import ExceptionItem
 from settlement.models.batches import ATC_GAP, ATC_ROLLBACK, RECORD_BACKDATED, TAMPERING
 from settlement.rules.facts import Bearer, Genuine, Weighed
-from settlement.rules.offline import Verdict, genuine_of
+from settlement.rules.offline import Verdict
 from settlement.rules.sheet import Entry, Sheet
 from settlement.services import copying
 
@@ -47,9 +47,9 @@ def _kinds(entry: Entry) -> Iterator[tuple[str, dict[str, Any]]]:
         yield ATC_GAP, {"first": gap.first, "last": gap.last}
     if verdict.rollback and entry.taken.record is not None:
         yield ATC_ROLLBACK, {"atc": entry.taken.record.atc}
-    if weighed is None or weighed.is_plain:
+    if weighed is None or weighed.is_plain or entry.effect is None:
         return
-    genuine = genuine_of(entry.taken)
+    genuine, _sale = entry.effect
     if weighed.counted.at - genuine.record.at > _BACKDATED_S:
         yield RECORD_BACKDATED, _times(genuine, weighed)
     if weighed.liability.bearer is not Bearer.CARDHOLDER:

@@ -21,7 +21,7 @@ from issuers.services import blacklist, counters
 from issuers.services.authorise import Asked, Declined, DeclineReason
 from settlement.models import Payment
 from settlement.rules.facts import Genuine, History
-from settlement.rules.offline import Reason, Verdict, fault_of, genuine_of, judge_online
+from settlement.rules.offline import Reason, Verdict, judge_online, prove
 from settlement.rules.sheet import Sheet, draw_up_one
 from settlement.services import (
     copying,
@@ -170,14 +170,14 @@ def _open(device: Device, record: bytes, certificate: bytes, at: datetime) -> Ge
     taken = tap.taken
     if taken.record is None:
         raise TapMalformed
-    fault = fault_of(taken)
-    if fault is not None:
-        raise _REFUSALS[fault]
+    proof = prove(taken)
+    if isinstance(proof, Reason):
+        raise _REFUSALS[proof]
     if not _is_the_certificate(tap.certificate, certificate):
         raise TapCertificateUnknown
     if taken.record.kind is not RecordKind.SALE:
         raise TapNotASale
-    return genuine_of(taken)
+    return proof
 
 
 def _is_the_certificate(kept: bytes, certificate: bytes) -> bool:

@@ -17,7 +17,7 @@ from settlement.rules.facts import (
     Tap,
 )
 from settlement.rules.offline import Gap, judge, prove
-from settlement.rules.sheet import business_date, draw_up
+from settlement.rules.sheet import Sheet, business_date, judging
 from wallets.wire import OfflineRecord, RecordKind, Verification
 
 NOW = 1_795_316_400
@@ -238,7 +238,11 @@ def test_a_sheet_judges_each_record_by_the_ones_before():
     sale, again = taken(), taken(digest=b"second", place=1)
     void = taken(replace(RECORD, atc=2, kind=RecordKind.VOID, voided_atc=1), digest=b"third")
 
-    sheet = draw_up(records=[sale, again, void], history=History(), fresh=iter([(70, "PAY-1")]))
+    sheet = Sheet()
+    proven = [(record, prove(record)) for record in (sale, again, void)]
+    entries = judging(sheet=sheet, proven=proven, history=History(), fresh=iter([(70, "PAY-1")]))
+
+    assert list(entries) == sheet.entries
 
     assert [entry.verdict.reason for entry in sheet.entries] == ["", "duplicate_atc", ""]
     assert [entry.payment_id for entry in sheet.entries] == [70, 70, 70]

@@ -7,7 +7,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from config.models import Event
 from config.wire.keys import SigningKey
-from issuers.models import Account, BlacklistEntry, Card, ListedNumber
+from issuers.models import Account, BlacklistEntry, Card, Credential, ListedNumber
 from issuers.services import blacklist
 from settlement.models import Dispute, ExceptionItem, MerchantDay, Payment, Transfer
 from settlement.services import batches, history, ledger
@@ -138,6 +138,17 @@ def test_the_history_asks_for_what_may_have_come_before_alone(till, card, noon, 
 
     assert asked == [[2], [1, 2, 3], [1, 2]]
     assert till.result() == [("POSTED", ""), ("POSTED", "already_posted"), ("POSTED", "")]
+
+
+def test_a_gap_begins_at_the_newest_that_came_wherever_the_credential_was_left(till, card, noon):
+    till.upload(card.sale(till))
+    post(noon)
+    Credential.objects.update(posted_atc=50)
+    card.atc += 1
+    till.upload(card.sale(till))
+    post(noon)
+
+    assert ExceptionItem.objects.get().detail == {"first": 2, "last": 2}
 
 
 def test_what_the_history_left_out_the_database_refuses(till, card, noon, monkeypatch):
